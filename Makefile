@@ -1,0 +1,60 @@
+# Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests demo test lab-up lab-down env FORCE
+
+LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
+SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
+# An environment that was made for another place (a moved checkout) is made anew.
+MOVED := $(if $(filter-out 0,$(shell [ "$$(cat .venv/root 2>/dev/null)" = "$$PWD" ]; echo $$?)),FORCE)
+
+help:
+	@echo 'make demo      set everything up, start the lab, deploy two models, say what to do next'
+	@echo 'make test      set everything up and run every gate; make test GATES="ruff unit" runs some'
+	@echo 'make setup     the virtual environment and the programs of the lab, nothing started'
+	@echo 'make lab-up    a Kubernetes control plane, GPU nodes and the registry on this machine'
+	@echo 'make lab-down  stops the lab and removes what it kept'
+	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
+
+# The two halves are independent: one waits for the network, the other for the processors.
+setup:
+	@$(MAKE) -s -j2 .venv/ready .lab/bin/ready
+
+setup-tests:
+	@$(MAKE) -s -j2 .venv/ready-tests .lab/bin/ready
+	@$(MAKE) -s .cache/setup/second-line
+
+.venv/ready: $(LIBRARIES) $(SCRIPTS) $(MOVED)
+	@sh lab/setup/venv.sh .venv first $(LIBRARIES)
+	@touch $@
+
+.venv/ready-tests: $(LIBRARIES) tests/requirements.txt $(SCRIPTS) $(MOVED)
+	@sh lab/setup/venv.sh .venv first $(LIBRARIES) tests/requirements.txt
+	@touch .venv/ready $@
+
+.cache/setup/second-line: $(LIBRARIES) tests/requirements.txt $(SCRIPTS) $(MOVED)
+	@mkdir -p $(@D)
+	@if [ -n "$$(sh lab/setup/line.sh second)" ]; then sh lab/setup/venv.sh .venv-next second $(LIBRARIES) tests/requirements.txt; fi
+	@touch $@
+
+.lab/bin/ready: lab/go.mod lab/go.sum lab/setup/programs.sh
+	@sh lab/setup/programs.sh
+	@touch $@
+
+lab-up: setup
+	@.venv/bin/python -m lab up
+	@eval "$$(sh lab/setup/env.sh --path)" && access=$$(sh lab/setup/env.sh --as migrator) && eval "$$access" && ansible-playbook playbooks/registry_schema.yml
+
+lab-down:
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m lab down; fi
+
+demo: lab-up
+	@access=$$(sh lab/setup/env.sh) && eval "$$access" && python -m lab.demo
+
+env:
+	@sh lab/setup/env.sh
+
+test: setup-tests
+	@.venv/bin/python -m tests.gates $(GATES)
+
+FORCE:
