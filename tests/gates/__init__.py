@@ -1,0 +1,1 @@
+"""The runner of ``make test``: every gate runs, whatever the others say."""

@@ -1,0 +1,80 @@
+"""Runs gates two at a time, each with a log and a deadline of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import time
+import typing as t
+from concurrent import futures
+
+from tests.gates._lines import CACHE, ROOT
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+    from tests.gates._table import Job
+
+LOGS = CACHE / "gates"
+GRACE_SECONDS = 30
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How one gate ended."""
+
+    name: str
+    passed: bool
+    seconds: float
+    log: pathlib.Path
+    note: str = ""
+
+
+def run_all(jobs: t.Sequence[Job], at_once: int) -> t.Iterator[Outcome]:
+    """Every job's outcome, in the order in which they end."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with futures.ThreadPoolExecutor(max_workers=at_once) as pool:
+        waiting = [pool.submit(run, job) for job in jobs]
+        try:
+            for done in futures.as_completed(waiting):
+                yield done.result()
+        except BaseException:  # an interrupt, too, leaves no process behind
+            for future in waiting:
+                future.cancel()
+            for process in list(_running):
+                _end(process)
+            raise
+
+
+def run(job: Job) -> Outcome:
+    """Run the gate to its end or to its deadline."""
+    log = LOGS / f"{job.title}.log"
+    started = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            job.command, cwd=ROOT, env=job.line.environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        _running.add(process)
+        try:
+            code = process.wait(timeout=job.gate.minutes * 60)
+            note = f"exit code {code}"
+        except subprocess.TimeoutExpired:
+            _end(process)
+            code, note = -1, f"did not end within {job.gate.minutes} minutes"
+        finally:
+            _running.discard(process)
+    return Outcome(job.title, code == 0, time.monotonic() - started, log, "" if code == 0 else note)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask like Ctrl-C first, so that fixtures stop what they started."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=GRACE_SECONDS)
+            return

@@ -1,0 +1,68 @@
+"""The gates, as a table: fast ones first."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from tests.gates import _lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """A check with a name. The command's first word is a program of the line's virtual environment."""
+
+    name: str
+    command: tuple[str, ...]
+    every_line: bool = False
+    minutes: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One gate on one line of the matrix."""
+
+    gate: Gate
+    line: _lines.Line
+    title: str
+
+    @property
+    def command(self) -> list[str]:
+        return [self.line.program(self.gate.command[0]), *self.gate.command[1:]]
+
+
+def _pytest(name: str, *arguments: str, every_line: bool = False, minutes: int = 10) -> Gate:
+    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *arguments), every_line, minutes)
+
+
+def _own(name: str, *arguments: str, every_line: bool = False, minutes: int = 10) -> Gate:
+    """A gate that needs more than one command is a module beside this one."""
+    return Gate(name, ("python", "-m", f"tests.gates.{arguments[0]}", *arguments[1:]), every_line, minutes)
+
+
+GATES: t.Final = (
+    Gate("ruff", ("ruff", "check", ".")),
+    Gate("format", ("ruff", "format", "--check", ".")),
+    Gate("yamllint", ("yamllint", "--strict", ".")),
+    _own("shellcheck", "shellcheck"),
+    Gate("changelog", ("antsibull-changelog", "lint")),
+    _own("helm-lint", "helm_lint"),
+    Gate("mypy", ("mypy", "plugins", "lab", "tests/gates")),
+    _own("docs", "docs"),
+    _pytest("unit", "-n", "2", "tests/unit", every_line=True),
+    _pytest("chart", "tests/chart", every_line=True),
+    _pytest("engine", "tests/engine"),
+    Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
+)
+
+
+def jobs(names: t.Collection[str], lines: t.Sequence[_lines.Line]) -> list[Job]:
+    """The gates asked for (all without names) on the lines that they run on; the first line's gates come first."""
+    chosen = [gate for gate in GATES if not names or gate.name in names]
+    first = [Job(gate, lines[0], gate.name) for gate in chosen]
+    return first + [Job(gate, line, f"{gate.name}@{line.name}") for line in lines[1:] for gate in chosen if gate.every_line]
+
+
+def unknown(names: t.Collection[str]) -> list[str]:
+    known = {gate.name for gate in GATES}
+    return sorted(set(names) - known)
