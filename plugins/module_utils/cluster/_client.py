@@ -28,7 +28,7 @@ from ._connection import Connection
 Json = dict[str, t.Any]
 Query = t.Mapping[str, str | int | bool]
 
-RETRIED = (429, 500, 503, 504)
+RETRIED = (429, 503, 504)
 ATTEMPT_SECONDS = 30.0
 MAX_PAUSE_SECONDS = 4.0
 

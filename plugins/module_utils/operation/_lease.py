@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The operation lease: one operation at a time on a release, by compare-and-set on a Lease object. Pure.
+
+No clock of two machines is compared: a lease is stale when the one who waits has seen it unchanged for its whole
+duration by a monotonic clock of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+Json = dict[str, t.Any]
+
+OWNER = "inference.vllm/owner"
+DURATION_SECONDS = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Owner:
+    """Who operates. ``host``, ``boot``, ``pid`` and ``start`` tell on the same machine whether that process still lives."""
+
+    user: str
+    host: str
+    pid: int
+    boot: str = ""
+    start: str = ""
+    job: str = ""
+    reason: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Equal for all steps of one run, different for any two runs."""
+        return f"{self.user}@{self.host}/{self.pid}-{self.start or '0'}{f'-job-{self.job}' if self.job else ''}"
+
+    def words(self) -> str:
+        who = f"AWX job {self.job} ({self.user})" if self.job else f"{self.user} on {self.host} (process {self.pid})"
+        return f"{who}, {self.reason}" if self.reason else who
+
+
+Step = t.Literal["create", "replace", "renew", "wait"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What to do about the lease now; ``why`` is for the one who waits or takes over."""
+
+    step: Step
+    why: str = ""
+
+
+def decide(lease: Json | None, me: Owner, *, unchanged_seconds: float, owner_gone: bool) -> Decision:
+    """``unchanged_seconds``: for how long we have seen this very resourceVersion. ``owner_gone``: its process is known dead."""
+    if lease is None:
+        return Decision("create")
+    spec = lease.get("spec") or {}
+    holder = spec.get("holderIdentity") or ""
+    if not holder:
+        return Decision("replace")
+    if holder == me.identity:
+        return Decision("renew")
+    words = held_by(lease)
+    if owner_gone:
+        return Decision("replace", f"taken over from {words}: that process has ended")
+    duration = spec.get("leaseDurationSeconds") or DURATION_SECONDS
+    if unchanged_seconds >= duration:
+        return Decision("replace", f"taken over from {words}: not renewed for {duration} s")
+    return Decision("wait", f"{words} holds the operation; taken over when it has not been renewed for {duration} s ({unchanged_seconds:.0f} s so far)")
+
+
+def body(name: str, namespace: str, me: Owner, *, now: str, duration: int, held: Json | None = None) -> Json:
+    """The Lease object to write; on top of ``held`` its resourceVersion makes the write a compare-and-set."""
+    spec = dict((held or {}).get("spec") or {})
+    mine = spec.get("holderIdentity") == me.identity
+    metadata: Json = {"name": name, "namespace": namespace, "annotations": {OWNER: json.dumps(dataclasses.asdict(me), sort_keys=True)}}
+    if held:
+        metadata["resourceVersion"] = held["metadata"]["resourceVersion"]
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": metadata,
+        "spec": {
+            "holderIdentity": me.identity,
+            "leaseDurationSeconds": duration,
+            "acquireTime": spec.get("acquireTime") if mine else now,
+            "renewTime": now,
+            "leaseTransitions": (spec.get("leaseTransitions") or 0) + (0 if mine or not held else 1),
+        },
+    }
+
+
+def released(held: Json) -> Json:
+    """``held`` without a holder: kept as an object, so that the count of transitions stays."""
+    spec = {**held["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+    metadata = {"name": held["metadata"]["name"], "namespace": held["metadata"]["namespace"], "resourceVersion": held["metadata"]["resourceVersion"]}
+    return {**held, "metadata": metadata, "spec": spec}
+
+
+def owner_of(lease: Json) -> Owner | None:
+    """Who wrote the lease, when it was one of us."""
+    try:
+        known = {field.name for field in dataclasses.fields(Owner)}
+        content = json.loads((lease["metadata"].get("annotations") or {})[OWNER])
+        return Owner(**{name: value for name, value in content.items() if name in known})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def held_by(lease: Json) -> str:
+    owner = owner_of(lease)
+    return owner.words() if owner else str(lease["spec"].get("holderIdentity"))

@@ -1,0 +1,121 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Runs the helm program: credentials by environment only, never on the command line, which everybody can read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import typing as t
+
+from .._deadline import Deadline
+from .._errors import DeadlineError, Error, InputError
+
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+
+
+class HelmError(Error):
+    """helm ended with an error; the text carries its last lines."""
+
+
+class Helm:
+    """One helm program with the connection ``options`` of ``kubernetes_options()``, all calls under one deadline."""
+
+    def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline, *, program: str | None = None) -> None:
+        self.deadline = deadline
+        self.program = find(program)
+        self._environment = environment(options)
+        self._kubeconfig = options.get("kubeconfig")
+
+    def version(self) -> tuple[int, int, int]:
+        text = self.run("version", "--template", "{{.Version}}")
+        found = _VERSION.search(text)
+        if not found:
+            raise HelmError(f"{self.program} version says {text.strip()[:60]!r}, which is no version; give the path of Helm 3 or 4")
+        major, minor, patch = (int(part) for part in found.groups())
+        return major, minor, patch
+
+    def template(self, release: str, namespace: str, chart: str, values: dict[str, t.Any], *, kube_version: str, upgrade: bool) -> str:
+        """The manifest that an install or upgrade would store: hooks and tests left out, as Helm keeps them apart."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="values-") as file:
+            json.dump(values, file)
+            file.flush()
+            words = ["template", release, chart, "--namespace", namespace, "--values", file.name, "--no-hooks", "--skip-tests", "--kube-version", kube_version]
+            return self.run(*words, *(["--is-upgrade"] if upgrade else []))
+
+    def rollback(self, release: str, namespace: str, revision: int) -> None:
+        self.run("rollback", release, str(revision), "--namespace", namespace)
+
+    def uninstall(self, release: str, namespace: str) -> None:
+        self.run("uninstall", release, "--namespace", namespace)
+
+    def run(self, *words: str) -> str:
+        """Its standard output. Raises HelmError with helm's own last words, DeadlineError when time is up."""
+        what = f"helm {words[0]}"
+        try:
+            with _kubeconfig_file(self._kubeconfig) as path:
+                given = self._environment | ({"KUBECONFIG": path} if path else {})
+                done = subprocess.run([self.program, *words], capture_output=True, text=True, env=given, timeout=self.deadline.limit(600, what), check=False)
+        except subprocess.TimeoutExpired as error:
+            raise DeadlineError(f"{what} did not finish within {self.deadline.seconds:g} s; nothing is known of its outcome: run again") from error
+        if done.returncode != 0:
+            raise HelmError(f"{what} failed: {last_words(done.stderr or done.stdout)}")
+        return done.stdout
+
+
+def find(program: str | None) -> str:
+    """The helm program; raises InputError when there is none."""
+    found = shutil.which(program or "helm")
+    if not found:
+        raise InputError(f"no program {program or 'helm'} was found; install Helm 3 or 4 or set binary_path")
+    return found
+
+
+def environment(options: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """The process environment for helm: it reads KUBECONFIG and HELM_KUBE* but none of K8S_AUTH_*."""
+    # HELM_DRIVER and the like are the user's to set; what names another cluster is not.
+    given = {name: value for name, value in os.environ.items() if not name.startswith("HELM_KUBE")}
+    names = {
+        "host": "HELM_KUBEAPISERVER",
+        "api_key": "HELM_KUBETOKEN",
+        "ca_cert": "HELM_KUBECAFILE",
+        "context": "HELM_KUBECONTEXT",
+        "impersonate_user": "HELM_KUBEASUSER",
+    }
+    given |= {variable: str(options[name]) for name, variable in names.items() if options.get(name)}
+    if options.get("impersonate_groups"):
+        given["HELM_KUBEASGROUPS"] = ",".join(options["impersonate_groups"])
+    if options.get("validate_certs") is False:
+        given["HELM_KUBEINSECURE_SKIP_TLS_VERIFY"] = "true"
+    if options.get("proxy"):
+        given["HTTPS_PROXY"] = str(options["proxy"])
+    return given
+
+
+def last_words(output: str) -> str:
+    """Helm's own sentence without its prefix and without warnings, at most 600 characters."""
+    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith(("WARNING", "W1", "I1", "level="))]
+    text = " ".join(lines[-6:]).removeprefix("Error: ")
+    return text[-600:] or "it said nothing"
+
+
+@contextlib.contextmanager
+def _kubeconfig_file(kubeconfig: t.Any) -> t.Iterator[str | None]:
+    """A path for helm; a kubeconfig given as a dictionary goes to a file that only we can read, for this call."""
+    if not isinstance(kubeconfig, dict):
+        yield os.path.expanduser(str(kubeconfig)) if kubeconfig else None
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="kubeconfig-") as file:
+        json.dump(kubeconfig, file)
+        file.flush()
+        yield file.name
