@@ -185,6 +185,8 @@ class Client:
             if not piece:
                 break
             pieces.append(piece)
+        # Python 3.11's read1() leaves a fully read answer open, and then the connection refuses the next request.
+        response.close()
         return b"".join(pieces)
 
     def _open(self, timeout: float) -> http.client.HTTPConnection:
