@@ -53,6 +53,7 @@ GATES: t.Final = (
     _pytest("chart", "tests/chart", every_line=True),
     _pytest("engine", "tests/engine"),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
+    _own("sanity", "sanity", every_line=True, minutes=20),
 )
 
 
