@@ -109,7 +109,7 @@ def owner_of(lease: Json) -> Owner | None:
         known = {field.name for field in dataclasses.fields(Owner)}
         content = json.loads((lease["metadata"].get("annotations") or {})[OWNER])
         return Owner(**{name: value for name, value in content.items() if name in known})
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

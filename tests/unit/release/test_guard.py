@@ -1,0 +1,113 @@
+"""What is refused before anything is changed."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils._errors import DeadlineError, InputError
+from ansible_collections.inference.vllm.plugins.module_utils.release import _guard as guard
+from ansible_collections.inference.vllm.plugins.module_utils.release import _helm as helm
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        ("Llama", "not a DNS label"),
+        ("a_b", "not a DNS label"),
+        ("-a", "not a DNS label"),
+        ("a\n", "not a DNS label"),
+        ("{{ x }}", "not a DNS label"),
+        ("a" * 54, "Helm takes 53"),
+        ("vllm", "VLLM_"),
+        ("vllm-development", "VLLM_DEVELOPMENT_"),
+    ],
+)
+def test_release_names_that_cannot_work_are_refused(release: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        guard.check_names(release, "ns", "")
+
+
+@given(st.text(max_size=60))
+def test_a_name_is_either_refused_in_words_or_safe_everywhere(name: str) -> None:
+    try:
+        guard.check_names(name, "ns", "")
+    except InputError:
+        return
+    assert name.isascii()
+    assert name == name.lower()
+    assert not set(name) & set(" /\\\"'{}$;&|\n\0")
+
+
+def test_a_revision_must_fit_into_a_label() -> None:
+    with pytest.raises(InputError, match="label value"):
+        guard.check_names("m", "ns", "has space")
+
+
+@pytest.mark.parametrize(("version", "core"), [((4, 3, 1), "6.2.0"), ((4, 0, 0), "6.3.9")])
+def test_helm_4_with_a_kubernetes_core_that_cannot_drive_it_is_refused(version: tuple[int, int, int], core: str) -> None:
+    with pytest.raises(InputError, match=r"kubernetes\.core 6\.4\.0 or newer"):
+        guard.check_helm(version, core)
+
+
+@pytest.mark.parametrize(("version", "core"), [((3, 21, 4), "6.2.0"), ((4, 2, 3), "6.4.0"), ((4, 2, 3), "")])
+def test_helm_versions_that_work_pass(version: tuple[int, int, int], core: str) -> None:
+    guard.check_helm(version, core)
+
+
+def test_the_denied_sentence_names_rule_place_and_next_step() -> None:
+    denied = [guard.Permission("create", "apps", "deployments"), guard.Permission("list", "", "nodes", namespaced=False)]
+    sentence = guard.denied_sentence(denied, "staging")
+    assert "create deployments.apps in namespace staging, list nodes cluster-wide" in sentence
+    assert "operator" in sentence
+
+
+def test_secrets_are_found_by_the_values_that_name_them() -> None:
+    values = {"apiKey": {"existingSecret": {"name": "a", "key": "k"}}, "hfToken": {"existingSecret": {}}}
+    assert guard.secret_references(values) == [guard.SecretReference("apiKey.existingSecret", "a", "k")]
+
+
+def program(folder: pathlib.Path, text: str) -> str:
+    path = folder / "helm"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_token_goes_by_environment_and_never_on_the_command_line(tmp_path: pathlib.Path) -> None:
+    path = program(tmp_path, 'echo "$HELM_KUBETOKEN|$*"')
+    said = helm.Helm({"api_key": "canary", "host": "https://h"}, Deadline(5), program=path).run("list")
+    assert said == "canary|list\n"
+
+
+def test_another_clusters_helm_variables_are_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELM_KUBEAPISERVER", "https://other")
+    assert "HELM_KUBEAPISERVER" not in helm.environment({})
+
+
+def test_a_kubeconfig_given_as_a_dictionary_is_a_private_file_for_one_call(tmp_path: pathlib.Path) -> None:
+    path = program(tmp_path, 'stat -c "%a" "$KUBECONFIG"; echo "$KUBECONFIG"; cat "$KUBECONFIG"')
+    mode, name, content = helm.Helm({"kubeconfig": {"a": 1}}, Deadline(5), program=path).run("x").splitlines()
+    assert (mode, content) == ("600", '{"a": 1}')
+    assert not os.path.exists(name)
+
+
+def test_helms_own_last_words_are_the_error(tmp_path: pathlib.Path) -> None:
+    path = program(tmp_path, 'echo "WARNING: noise" >&2; echo "Error: UPGRADE FAILED: it is so" >&2; exit 1')
+    with pytest.raises(helm.HelmError, match=r"^helm upgrade failed: UPGRADE FAILED: it is so$"):
+        helm.Helm({}, Deadline(5), program=path).run("upgrade")
+
+
+def test_a_helm_that_hangs_is_ended_by_the_deadline(tmp_path: pathlib.Path) -> None:
+    path = program(tmp_path, "exec sleep 30")
+    with pytest.raises(DeadlineError, match="helm upgrade did not finish"):
+        helm.Helm({}, Deadline(0.3), program=path).run("upgrade")
+
+
+def test_no_helm_is_said_in_words(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError, match="install Helm 3 or 4"):
+        helm.find(str(tmp_path / "nowhere"))
