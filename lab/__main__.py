@@ -1,0 +1,90 @@
+"""``python -m lab up|down|status|env|logs``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import typing as t
+
+from plugins.module_utils._errors import Error as ApiTrouble
+
+from . import _nodes
+from ._errors import LabError
+from ._layout import Layout
+from .down import down
+from .env import variables
+from .status import existing, logs, status
+from .up import up
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(COMMANDS[options.command](Layout(options.name), options))
+    except (LabError, ApiTrouble) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; run the same command again to go on.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--name", default="default", help="which lab; several run side by side (default: default)")
+    parser = argparse.ArgumentParser(prog="python -m lab", description="A whole platform on this machine: Kubernetes control plane, GPU nodes, PostgreSQL.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("up", parents=[common], help="start the lab, or what of it does not run")
+    command.add_argument("--nodes", type=_number, help="GPU nodes (default: 2)")
+    command.add_argument("--gpus-per-node", type=_number, help="GPUs of each (default: 8)")
+    commands.add_parser("down", parents=[common], help="end the lab and remove all of it")
+    commands.add_parser("status", parents=[common], help="a table of the parts")
+    command = commands.add_parser("env", parents=[common], help="print the variables to use the lab with, for eval")
+    command.add_argument("--as", dest="who", default="operator", help="operator, viewer, admin, migrator or reader (default: operator)")
+    command = commands.add_parser("logs", parents=[common], help="print what a part wrote")
+    command.add_argument("part")
+    command.add_argument("-f", "--follow", action="store_true")
+    return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
+    return int(text)
+
+
+def _up(layout: Layout, options: argparse.Namespace) -> int:
+    asked = options.nodes is not None or options.gpus_per_node is not None
+    up(layout, _nodes.default_nodes(options.nodes or 2, options.gpus_per_node or 8) if asked else None, _say)
+    return 0
+
+
+def _down(layout: Layout, _options: argparse.Namespace) -> int:
+    down(layout, _say)
+    return 0
+
+
+def _status(layout: Layout, _options: argparse.Namespace) -> int:
+    return 0 if status(layout, _say) else 1
+
+
+def _env(layout: Layout, options: argparse.Namespace) -> int:
+    for name, value in variables(existing(layout), options.who).items():
+        _say(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _logs(layout: Layout, options: argparse.Namespace) -> int:
+    logs(layout, options.part, follow=options.follow)
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+COMMANDS: dict[str, t.Callable[[Layout, argparse.Namespace], int]] = {"up": _up, "down": _down, "status": _status, "env": _env, "logs": _logs}
+
+if __name__ == "__main__":
+    sys.exit(main())

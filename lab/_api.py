@@ -1,0 +1,79 @@
+"""The lab's way to its API server: the collection's own small client, with the identities of the lab's PKI."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import typing as t
+
+from plugins.module_utils._deadline import Deadline
+from plugins.module_utils.cluster._client import Client, Query
+from plugins.module_utils.cluster._connection import Connection
+
+from ._layout import Layout
+from ._state import State
+
+Json = dict[str, t.Any]
+APPLY = "application/apply-patch+yaml"
+GROUPS = {
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "Deployment": "deployments",
+    "LimitRange": "limitranges",
+    "Namespace": "namespaces",
+    "Node": "nodes",
+    "Pod": "pods",
+    "ResourceQuota": "resourcequotas",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "Secret": "secrets",
+    "StorageClass": "storageclasses",
+}
+CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace", "Node", "StorageClass"}
+
+
+def client(layout: Layout, state: State, *, who: str = "admin", seconds: float = 30) -> Client:
+    pem = str(layout.pki / f"{who}.pem")
+    connection = Connection(
+        host=f"https://127.0.0.1:{state.ports['kube-apiserver']}",
+        authorization=lambda: None,
+        ca_cert=str(layout.pki / "ca.crt"),
+        client_cert=pem,
+        client_key=pem,
+    )
+    return Client(connection, Deadline(seconds), user_agent="lab")
+
+
+def apply(api: Client, manifest: Json, *, namespace: str | None = None) -> None:
+    """Server-side apply: the same whether the object is there or not."""
+    query: Query = {"fieldManager": "lab", "force": True}
+    api.raw("PATCH", path(manifest, namespace), query, manifest, APPLY)
+
+
+def path(manifest: Json, namespace: str | None = None) -> str:
+    version, kind, name = manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    place = "" if kind in CLUSTER_WIDE else f"/namespaces/{manifest['metadata'].get('namespace') or namespace}"
+    return f"{root}{place}/{GROUPS[kind]}/{name}"
+
+
+def healthz(port: int, route: str, tls: ssl.SSLContext, *, seconds: float = 2) -> str | None:
+    """None when the part answers 200; else what was seen."""
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=seconds, context=tls)
+    try:
+        connection.request("GET", route)
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return None if answer.status == 200 else f"HTTP {answer.status} on {route}"
+
+
+def trust(layout: Layout, *, authority: str = "ca", identity: str | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(layout.pki / f"{authority}.crt"))
+    if identity:
+        context.load_cert_chain(str(layout.pki / f"{identity}.pem"))
+    return context

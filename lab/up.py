@@ -1,0 +1,164 @@
+"""`lab up`: starts what does not run, and changes nothing that is there."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+import typing as t
+
+from plugins.module_utils.cluster._client import Client
+
+from . import _cluster, _kubeconfig, _nodes, _pki, _postgres
+from ._api import client
+from ._errors import LabError
+from ._health import trouble
+from ._layout import Layout
+from ._nodes import Node
+from ._parts import KUBELET, Lab, begin, parts, process
+from ._ports import free
+from ._process import recorded
+from ._state import State, create, load, locked, save
+
+Say = t.Callable[[str], None]
+WAIT_SECONDS = 60.0
+SLOW_SECONDS = 1.0
+
+
+def up(layout: Layout, nodes: list[Node] | None, say: Say) -> None:
+    layout.check_programs()
+    _postgres.programs()
+    with locked(layout):
+        state = load(layout)
+        _same_nodes(layout, state, nodes)
+        if state is not None and state.ready and not _troubles(Lab(layout, state)):
+            say(f"lab {layout.name} is running; nothing to do.")
+            return
+        began = time.monotonic()
+        lab = _prepare(layout, state, nodes)
+        healed = lab.state.ready
+        _run(lab, say)
+        _remember(lab)
+    word = "is whole again" if healed else "is ready"
+    gpus = sum(node.gpus for node in lab.state.nodes)
+    say(f"lab {layout.name} {word} after {time.monotonic() - began:.1f} s: {len(lab.state.nodes)} nodes, {gpus} GPUs, {', '.join(_cluster.ENVIRONMENTS)}.")
+
+
+def _same_nodes(layout: Layout, state: State | None, nodes: list[Node] | None) -> None:
+    if state is not None and nodes is not None and state.nodes != nodes:
+        raise LabError(f"lab {layout.name} exists with other nodes: `python -m lab down --name {layout.name}` first, or choose another --name.")
+
+
+def _prepare(layout: Layout, state: State | None, nodes: list[Node] | None) -> Lab:
+    for folder in (layout.state / "logs", layout.run, layout.state / "pods"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    lab = Lab(layout, state or create(layout, nodes or _nodes.default_nodes(2, 8)))
+    _pki.ensure(layout.pki)
+    _kubeconfig.write_all(layout, lab.state)
+    return lab
+
+
+def _run(lab: Lab, say: Say) -> None:
+    """The database comes up beside the cluster; both have a core of their own."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        database = pool.submit(_database, lab, say)
+        _control_plane(lab, say)
+        database.result()
+
+
+def _control_plane(lab: Lab, say: Say) -> None:
+    with _Step("API server", say):
+        _begin(lab, "etcd")
+        _begin(lab, "kube-apiserver")
+        _wait(lab, "kube-apiserver")
+    for part in ("kube-controller-manager", "kube-scheduler"):
+        _begin(lab, part)
+    api = client(lab.layout, lab.state, seconds=WAIT_SECONDS)
+    with _Step("platform objects", say):
+        if not lab.state.ready:
+            _cluster.platform(lab, api)
+        _begin(lab, "kwok")
+    with _Step("controllers and nodes", say):
+        for part in ("etcd", "kube-controller-manager", "kube-scheduler", "kwok"):
+            _wait(lab, part)
+        if KUBELET in parts(lab.layout):
+            _begin(lab, KUBELET)
+        _settled(lab, api)
+
+
+def _database(lab: Lab, say: Say) -> None:
+    with _Step("PostgreSQL", say):
+        _postgres.initialise(lab.layout, lab.state)
+        _begin(lab, "postgres")
+        _wait(lab, "postgres")
+        if not lab.state.ready:
+            _postgres.prepare(lab.layout, lab.state)
+
+
+def _begin(lab: Lab, part: str) -> None:
+    found = process(lab.layout, part)
+    if found is not None and found.alive():
+        return
+    port = lab.state.ports.get(part)
+    if port and not free(port):
+        raise LabError(
+            f"{part} cannot start: another program listens on its port {port} now (`ss -ltnp` names it). End that program, "
+            f"or make the lab anew with `python -m lab down --name {lab.layout.name}` and `up`."
+        )
+    begin(lab, part)
+
+
+def _wait(lab: Lab, part: str) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        seen = trouble(lab, part)
+        if seen is None:
+            return
+        if seen == "not running":
+            raise LabError(f"{part} ended right after its start: {_last_words(lab.layout, part)}")
+        if time.monotonic() > end:
+            raise LabError(f"{part} did not answer within {WAIT_SECONDS:g} s (last seen: {seen}); its log is {lab.layout.log(part)}.")
+        time.sleep(0.05)
+
+
+def _settled(lab: Lab, api: Client) -> None:
+    if lab.state.ready:
+        return
+    end = time.monotonic() + WAIT_SECONDS
+    while seen := _cluster.unfinished(api, lab.state.nodes):
+        if time.monotonic() > end:
+            raise LabError(f"after {WAIT_SECONDS:g} s still: {seen}; see `python -m lab logs kube-controller-manager --name {lab.layout.name}`.")
+        time.sleep(0.1)
+
+
+def _remember(lab: Lab) -> None:
+    api = client(lab.layout, lab.state)
+    lab.state.versions = {"kubernetes": api.get("/version")["gitVersion"], "postgresql": _postgres.version(lab.state)}
+    found = {part: recorded(lab.layout.run / f"{part}.pid") for part in parts(lab.layout)}
+    lab.state.processes = {part: {"pid": one.pid, "started": one.started} for part, one in found.items() if one}
+    lab.state.ready = True
+    save(lab.layout, lab.state)
+
+
+def _troubles(lab: Lab) -> list[str]:
+    return [part for part in parts(lab.layout) if trouble(lab, part)]
+
+
+def _last_words(layout: Layout, part: str) -> str:
+    lines = layout.log(part).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"{lines[-1][:300] if lines else 'it said nothing'} ({layout.log(part)})"
+
+
+class _Step:
+    """Prints a line only for a step that took long enough to wonder about."""
+
+    def __init__(self, what: str, say: Say) -> None:
+        self._what, self._say = what, say
+        self._began = time.monotonic()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        seconds = time.monotonic() - self._began
+        if kind is None and seconds >= SLOW_SECONDS:
+            self._say(f"  {self._what}: {seconds:.1f} s")
