@@ -52,6 +52,7 @@ GATES: t.Final = (
     _pytest("unit", "-n", "2", "tests/unit", every_line=True),
     _pytest("chart", "tests/chart", every_line=True),
     _pytest("engine", "tests/engine"),
+    _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     _own("sanity", "sanity", every_line=True, minutes=20),
 )
