@@ -16,6 +16,7 @@ quoted() {
 read -r _ _ helm _ <.venv/line
 mkdir -p ".lab/path/$helm"
 ln -sf "../../bin/$helm" ".lab/path/$helm/helm"
+ln -sf ../../bin/kubectl ".lab/path/$helm/kubectl"
 cat <<EOF
 export VIRTUAL_ENV=$(quoted "$PWD/.venv")
 export PATH=$(quoted "$PWD/.venv/bin:$PWD/.lab/path/$helm"):"\$PATH"

@@ -38,3 +38,4 @@ program kube-scheduler k8s.io/kubernetes/cmd/kube-scheduler
 program kwok sigs.k8s.io/kwok/cmd/kwok
 program helm3 helm.sh/helm/v3/cmd/helm
 program helm4 helm.sh/helm/v4/cmd/helm
+program kubectl k8s.io/kubernetes/cmd/kubectl

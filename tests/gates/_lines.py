@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
 
 # A developer's own cluster, database and settings must never reach a test.
-FOREIGN = ("ANSIBLE_", "K8S_AUTH_", "HELM_", "PG", "VLLM_", "MOLECULE_")
+FOREIGN = ("ANSIBLE_", "K8S_AUTH_", "HELM_", "PG", "VLLM_", "MOLECULE_", "LAB_")
 FOREIGN_NAMES = {"KUBECONFIG", "HF_TOKEN", "PYTHONPATH", "PYTHONHOME"}
 
 

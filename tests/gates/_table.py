@@ -55,6 +55,9 @@ GATES: t.Final = (
     _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     _own("sanity", "sanity", every_line=True, minutes=20),
+    _pytest("integration", "-n", "2", "tests/integration", minutes=20),
+    _own("molecule", "molecule", minutes=15),
+    _pytest("e2e", "tests/e2e", every_line=True, minutes=20),
 )
 
 
