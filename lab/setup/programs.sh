@@ -16,10 +16,18 @@ command -v go >/dev/null || die "Go was not found: install Go 1.26 or newer (the
 
 kubernetes=$(cd lab && go list -m -f '{{.Version}}' k8s.io/kubernetes)
 stamp=k8s.io/component-base/version
+helm3=$(cd lab && go list -m -f '{{.Version}}' helm.sh/helm/v3)
+helm4=$(cd lab && go list -m -f '{{.Version}}' helm.sh/helm/v4)
 ldflags="-s -w -X $stamp.gitVersion=$kubernetes -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(printf '%s' "$kubernetes" | cut -d. -f2)"
 
 build() {
-  (cd lab && go build -buildvcs=false -trimpath -ldflags "$ldflags" -o "$bin/$1" "$2")
+  # Helm has a version stamp of its own; kubernetes.core reads it.
+  case $1 in
+    helm3) flags="$ldflags -X helm.sh/helm/v3/internal/version.version=$helm3" ;;
+    helm4) flags="$ldflags -X helm.sh/helm/v4/internal/version.version=$helm4" ;;
+    *) flags=$ldflags ;;
+  esac
+  (cd lab && go build -buildvcs=false -trimpath -ldflags "$flags" -o "$bin/$1" "$2")
 }
 
 program() {
