@@ -1,0 +1,74 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One look at the cluster, and looking again until there is room."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import time
+import typing as t
+
+from .._deadline import Deadline, backoff
+from .._errors import DeadlineError, Error
+from ..cluster._client import ApiError, Client, Unreachable
+from ..cluster._connection import Connection
+from . import _report
+from ._answer import YES, answer
+from ._reader import Reader
+from ._request import Request
+
+Result = dict[str, t.Any]
+#: Longest pause between two looks, in seconds.
+LONGEST_SLEEP = 60.0
+
+
+def look(connection: Connection, request: Request, timeout: float) -> Result:
+    client = Client(connection, Deadline(timeout))
+    reader = Reader(client)
+    pod = reader.wanted(request)
+    snapshot = reader.read(pod, request.replaced)
+    result = _report.report(answer(pod, request.replicas, snapshot, request.how))
+    return {**result, "api_requests": client.requests, "api_bytes": client.bytes}
+
+
+def until(connection: Connection, request: Request, params: t.Mapping[str, t.Any]) -> Result:
+    """One look, or with ``wait`` as many as it takes."""
+    if not params["wait"]:
+        return {**look(connection, request, params["timeout"]), "looks": 1, "waited": 0.0}
+    return wait(lambda seconds: look(connection, request, seconds), params["timeout"], params["wait_timeout"], params["wait_sleep"])
+
+
+def wait(look_once: t.Callable[[float], Result], timeout: float, wait_timeout: float, first_sleep: float) -> Result:
+    """Looks until the answer is yes or the time is used up; then gives the last answer, with ``waited`` and ``looks``."""
+    deadline = Deadline(wait_timeout)
+    for looks, pause in enumerate(_pauses(first_sleep), start=1):
+        result = _attempt(look_once, min(timeout, max(1.0, deadline.remaining())), last=deadline.remaining() <= pause)
+        done = result is not None and result["fits"] == YES
+        if result is not None and (done or deadline.remaining() <= pause):
+            return {**result, "looks": looks, "waited": round(deadline.elapsed(), 3)}
+        time.sleep(max(0.0, min(pause, deadline.remaining())))
+    raise DeadlineError("unreachable: the pauses never end")
+
+
+def _attempt(look_once: t.Callable[[float], Result], timeout: float, *, last: bool) -> Result | None:
+    """A cluster that does not answer for a moment is looked at again, unless no time is left for it."""
+    try:
+        return look_once(timeout)
+    except (Unreachable, DeadlineError):
+        if last:
+            raise
+    except ApiError as error:
+        if last or error.status < 429:
+            raise
+    return None
+
+
+def _pauses(first: float) -> c.Iterator[float]:
+    if first <= 0:
+        raise Error(f"wait_sleep is {first:g}; give a number of seconds above 0")
+    return backoff(first, max(first, LONGEST_SLEEP))

@@ -1,0 +1,432 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vllm_gpu_capacity
+short_description: Tell whether replicas of a pod fit on the cluster, where, and if not, why
+author:
+  - The inference.vllm authors (@inference-vllm)
+description:
+  - Answers for one pod and a number of replicas what the scheduler of Kubernetes would do with them now,
+    by the same rules, C(nodeSelector), affinity, taints, resources of every name, pod slots, topology spread and quota,
+    and node by node, since eight free GPUs on eight nodes are not room for one pod that needs eight.
+  - The answer is advice and never a reservation. RV(consistent_at) says at which moment it was true.
+  - A rule that is not modelled makes the answer V(unknown) and is named; it never makes it V(true).
+  - A node that is NotReady counts as out, though the scheduler itself would still bind to it until it is tainted.
+  - Room that could be had only by evicting pods of lower priority is reported and never assumed.
+extends_documentation_fragment:
+  - inference.vllm._attributes
+  - inference.vllm._attributes.reads_only
+  - inference.vllm._attributes.actiongroup_vllm
+  - inference.vllm._kubernetes
+options:
+  namespace:
+    description: Namespace that the pods will be in. Its ResourceQuotas are counted.
+    type: str
+    default: default
+  replicas:
+    description: How many of the pod are wanted in all, also when they replace others.
+    type: int
+    default: 1
+  pod_template:
+    description:
+      - The pod as a PodTemplateSpec (C(metadata) and C(spec)), for instance the C(spec.template) of a Deployment as C(helm template) renders it.
+      - A whole Pod, Deployment or StatefulSet is accepted too.
+      - Exactly one of O(pod_template) and O(resources) is needed.
+    type: dict
+  resources:
+    description:
+      - What one pod requests, by resource name, as Kubernetes quantities, for instance C(nvidia.com/gpu), C(nvidia.com/mig-1g.10gb),
+        C(amd.com/gpu), C(cpu), C(memory).
+    type: dict
+  labels:
+    description: Labels of the pod, which rules between pods match on. Used with O(resources).
+    type: dict
+  node_selector:
+    description: C(nodeSelector) of the pod. Used with O(resources).
+    type: dict
+  tolerations:
+    description: Tolerations of the pod. Used with O(resources).
+    type: list
+    elements: dict
+  affinity:
+    description: Affinity of the pod. Used with O(resources).
+    type: dict
+  topology_spread_constraints:
+    description: C(topologySpreadConstraints) of the pod. Used with O(resources).
+    type: list
+    elements: dict
+  priority_class_name:
+    description: PriorityClass of the pod. Used with O(resources).
+    type: str
+  runtime_class_name:
+    description: RuntimeClass of the pod, whose overhead, selector and tolerations are added. Used with O(resources).
+    type: str
+  replaces:
+    description:
+      - Pods of ReplicaSets and StatefulSets in O(namespace) that give way to the new ones, so that their room counts as free at the end.
+    type: dict
+    suboptions:
+      release:
+        description: Name of the Helm release that is replaced, as in the label C(app.kubernetes.io/instance).
+        type: str
+      selector:
+        description: Labels of the pods that are replaced, in addition to O(replaces.release).
+        type: dict
+      strategy:
+        description:
+          - How they give way. V(auto) asks whether the pods fit at the end, and recommends in RV(strategy) how to get there.
+          - With V(RollingUpdate) the pods fit only if the update can run to its end with the old pods leaving one by one.
+        type: str
+        choices: [auto, RollingUpdate, Recreate]
+        default: auto
+      max_surge:
+        description: Extra pods of a rolling update, a number or a percentage.
+        type: str
+        default: "1"
+      max_unavailable:
+        description: Pods that may be missing during a rolling update, a number or a percentage.
+        type: str
+        default: "0"
+  fail_on:
+    description:
+      - Answers that fail the task. By default the module only answers.
+      - V(no_room) fails when the pods do not fit, V(unknown) when that cannot be told.
+    type: list
+    elements: str
+    choices: [no_room, unknown]
+    default: []
+  wait:
+    description: Look again until the pods fit.
+    type: bool
+    default: false
+  wait_timeout:
+    description: Seconds to wait in all with O(wait).
+    type: float
+    default: 1800
+  wait_sleep:
+    description: Seconds between the first two looks with O(wait). Each further pause is twice as long, with some jitter, up to 60 seconds.
+    type: float
+    default: 10
+  timeout:
+    description: Seconds that one look may take in all.
+    type: float
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: Ask whether two replicas with one GPU each fit
+  inference.vllm.vllm_gpu_capacity:
+    namespace: development
+    replicas: 2
+    resources:
+      nvidia.com/gpu: 1
+      memory: 24Gi
+    node_selector:
+      node-type: gpu
+    tolerations:
+      - key: gpu-workload
+        operator: Exists
+        effect: NoSchedule
+  register: capacity
+
+- name: Show the answer
+  ansible.builtin.debug:
+    msg: "{{ capacity.message }}"
+
+- name: Ask for a Deployment that is there, before it is scaled from its present size to four replicas
+  inference.vllm.vllm_gpu_capacity:
+    namespace: development
+    replicas: 4
+    pod_template: "{{ deployment.resources[0].spec.template }}"
+    replaces:
+      release: llama-3-8b-development
+  register: capacity
+  when: deployment is defined
+
+- name: Wait up to ten minutes for a node with two free GPUs, and fail in words when there is none
+  inference.vllm.vllm_gpu_capacity:
+    namespace: development
+    resources:
+      nvidia.com/gpu: 2
+    node_selector:
+      node-type: gpu
+    tolerations:
+      - key: gpu-workload
+        operator: Exists
+    wait: true
+    wait_timeout: 600
+    fail_on: [no_room, unknown]
+"""
+
+RETURN = r"""
+fits:
+  description:
+    - Whether all replicas fit, once the pods of O(replaces) have given way.
+    - A string, so that V(unknown) has a place; compare it, as in C(capacity.fits == 'true').
+  type: str
+  returned: success
+  sample: "true"
+message:
+  description: The answer in one or two sentences.
+  type: str
+  returned: success
+  sample: >-
+    needs 2 GPUs on one node; the best node gpu-3 has 1 of 8 GPUs free;
+    scaling `mistral-7b-development` in development to 0 would free 2 GPUs (2 on gpu-3).
+replicas:
+  description: The replicas that were asked about.
+  type: int
+  returned: success
+  sample: 2
+certain:
+  description: How many of them are placed in whatever order the scheduler takes the nodes.
+  type: int
+  returned: success
+  sample: 2
+possible:
+  description: How many are placed in the best order. It differs from RV(certain) only where rules between pods make the order matter.
+  type: int
+  returned: success
+  sample: 2
+placements:
+  description: One way to place them, node to number of replicas. The scheduler may choose another.
+  type: dict
+  returned: success
+  sample: {gpu-0: 1, gpu-1: 1}
+slots:
+  description: How many of the pod there is room for in all. With rules between pods it is counted up to 100.
+  type: int
+  returned: success
+  sample: 16
+requests:
+  description: What one pod asks for. Here and below C(cpu) is in thousandths of a core, C(memory) in bytes, everything else in whole units.
+  type: dict
+  returned: success
+  sample: {nvidia.com/gpu: 1, memory: 25769803776, cpu: 500}
+nodes:
+  description: The nodes that were looked at, those with room first, then those that come closest; at most 200 of them.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Name of the node.
+      type: str
+    fits:
+      description: How many of the pod have room there.
+      type: int
+    open:
+      description: Whether the pod may go there at all, were there room.
+      type: bool
+    why:
+      description: Why it is out, each reason as the end of a sentence that begins with the node's name.
+      type: list
+      elements: str
+      sample: [has 1 of 8 GPUs free]
+    short:
+      description: How much is missing for one pod, by resource.
+      type: dict
+    allocatable:
+      description: What the node has for pods, for each resource that the pod asks for, and C(pods).
+      type: dict
+    requested:
+      description: What its pods hold. Empty when RV(nodes[].open) is false.
+      type: dict
+    free:
+      description: The difference. Empty when RV(nodes[].open) is false.
+      type: dict
+nodes_seen:
+  description: How many nodes were looked at.
+  type: int
+  returned: success
+  sample: 2
+quota:
+  description: The lines of the namespace's ResourceQuotas that count the pod.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    name:
+      description: Name of the ResourceQuota.
+      type: str
+    resource:
+      description: The line, for instance C(requests.nvidia.com/gpu).
+      type: str
+    hard:
+      description: What is allowed.
+      type: int
+    used:
+      description: What is used.
+      type: int
+    need:
+      description: What all replicas add, less what the replaced pods give back.
+      type: int
+    short:
+      description: What is missing.
+      type: int
+    why:
+      description: Why the line refuses the pod, or cannot be judged, for another reason than its numbers. Empty otherwise.
+      type: str
+surge:
+  description: Whether a rolling update with the extra pods of O(replaces.max_surge) can run to its end.
+  type: dict
+  returned: success
+  contains:
+    pods:
+      description: The number of extra pods.
+      type: int
+    fits:
+      description: V(true), V(false) or V(unknown).
+      type: str
+    why:
+      description: What stops it, or empty.
+      type: str
+strategy:
+  description: The recommended strategy, V(RollingUpdate) where RV(surge.fits) is V(true), else V(Recreate).
+  type: str
+  returned: success
+  sample: RollingUpdate
+downtime:
+  description: What the users of the model notice when RV(strategy) is followed.
+  type: str
+  returned: success
+  sample: "none: each new pod starts beside the old ones"
+replaced:
+  description: How many pods are there that O(replaces) names.
+  type: int
+  returned: success
+  sample: 2
+holders:
+  description: Who holds what the pod needs on nodes that are open to it, lowest priority first; at most 200 of them.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    release:
+      description: The label C(app.kubernetes.io/instance), else the owner's name, else the pod's.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    resource:
+      description: The resource, the first extended one that the pod asks for, else C(memory).
+      type: str
+    amount:
+      description: How much of it is held.
+      type: int
+    pods:
+      description: By how many pods.
+      type: int
+    nodes:
+      description: How much on which node.
+      type: dict
+    priority:
+      description: The highest priority among its pods.
+      type: int
+    makes_room:
+      description: Whether all replicas would fit without it. Tried for the first 20, and only where the replicas do not fit.
+      type: bool
+evictable:
+  description: Pods of lower priority (C(namespace/name)), when the replicas do not fit but would without them.
+  type: list
+  elements: str
+  returned: success
+unknown:
+  description: What was not modelled or could not be read, each in words.
+  type: list
+  elements: str
+  returned: success
+consistent_at:
+  description: The moment of the answer.
+  type: dict
+  returned: success
+  contains:
+    time:
+      description: When the nodes were read (UTC).
+      type: str
+    resource_version:
+      description: The API server's version of that list.
+      type: str
+looks:
+  description: How often the cluster was looked at.
+  type: int
+  returned: success
+  sample: 1
+waited:
+  description: Seconds that were waited in all with O(wait).
+  type: float
+  returned: success
+  sample: 0.0
+api_requests:
+  description: Requests that the last look sent.
+  type: int
+  returned: success
+  sample: 4
+api_bytes:
+  description: Bytes that the last look read.
+  type: int
+  returned: success
+  sample: 9642
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import Error
+from ..module_utils.capacity import _look, _request
+from ..module_utils.cluster._connection import connect
+from ..module_utils.cluster._options import kubernetes_options, with_environment
+
+REPLACES = {
+    "release": {"type": "str"},
+    "selector": {"type": "dict"},
+    "strategy": {"type": "str", "choices": ["auto", "RollingUpdate", "Recreate"], "default": "auto"},
+    "max_surge": {"type": "str", "default": "1"},
+    "max_unavailable": {"type": "str", "default": "0"},
+}
+OPTIONS = {
+    "namespace": {"type": "str", "default": "default"},
+    "replicas": {"type": "int", "default": 1},
+    "pod_template": {"type": "dict"},
+    "resources": {"type": "dict"},
+    "labels": {"type": "dict"},
+    "node_selector": {"type": "dict"},
+    "tolerations": {"type": "list", "elements": "dict"},
+    "affinity": {"type": "dict"},
+    "topology_spread_constraints": {"type": "list", "elements": "dict"},
+    "priority_class_name": {"type": "str"},
+    "runtime_class_name": {"type": "str"},
+    "replaces": {"type": "dict", "options": REPLACES},
+    "fail_on": {"type": "list", "elements": "str", "choices": ["no_room", "unknown"], "default": []},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "float", "default": 1800},
+    "wait_sleep": {"type": "float", "default": 10},
+    "timeout": {"type": "float", "default": 30},
+}
+FAILURES = {"false": "no_room", "unknown": "unknown"}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**kubernetes_options(), **OPTIONS},
+        supports_check_mode=True,
+        mutually_exclusive=[("pod_template", "resources")],
+        required_one_of=[("pod_template", "resources")],
+    )
+    try:
+        request = _request.request(module.params)
+        connection = connect(with_environment(module.params))
+        result = _look.until(connection, request, module.params)
+    except Error as error:
+        module.fail_json(msg=str(error))
+    if FAILURES.get(result["fits"]) in module.params["fail_on"]:
+        module.fail_json(msg=result["message"], **result)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Every sentence the module can say."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _words
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Replacement, Snapshot
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._wanted import Unknown
+
+from .build import GPU, ask, node, pod, quota, snapshot, template
+
+TWO = [node("gpu-0"), node("gpu-1")]
+
+
+def test_it_fits_and_says_where_and_how_much_is_left() -> None:
+    assert _words.message(ask(snapshot(TWO), replicas=2)) == "2 replicas of 1 GPU fit: 1 on gpu-0 and 1 on gpu-1; room for 14 more."
+
+
+def test_no_replicas_need_no_room() -> None:
+    assert _words.message(ask(snapshot([]), replicas=0)) == "No replica is asked for, so there is nothing to place."
+
+
+def test_an_impossible_count_names_the_need_and_the_best_node() -> None:
+    said = _words.message(ask(snapshot(TWO), template({GPU: 16})))
+    assert said == "needs 16 GPUs on one node; the best node gpu-0 has 8 of 8 GPUs free, and no node has 16 GPUs in all."
+
+
+def test_a_full_cluster_names_who_could_make_room() -> None:
+    pods = [pod("mistral-7b-development-x", "gpu-0", {GPU: 7}), pod("llama-staging-x", "gpu-1", {GPU: 8}, namespace="staging")]
+    said = _words.message(ask(snapshot(TWO, pods), template({GPU: 2})))
+    assert said == (
+        "needs 2 GPUs on one node; the best node gpu-0 has 1 of 8 GPUs free; "
+        "scaling `mistral-7b-development` in development to 0 would free 7 GPUs (7 on gpu-0)."
+    )
+
+
+def test_when_only_some_fit_it_says_how_many_and_which_node_is_closest() -> None:
+    said = _words.message(ask(snapshot([node("gpu-0", 2), node("gpu-1", 1)]), template({GPU: 2}), replicas=2))
+    assert said == "needs 2 replicas, each 2 GPUs on one node; only 1 of 2 fit: the best node left gpu-1 has 1 of 1 GPUs free."
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([], "the cluster has no node"),
+        ([node("a", unschedulable=True)], "none of 1 node is open to it: a is cordoned"),
+        ([node("a", ready=False), node("b", ready=False)], "none of 2 nodes is open to it: a is NotReady (the same on 1 more)"),
+        ([node("a", taints=[{"key": "k", "value": "v", "effect": "NoSchedule"}])], "a has the taint k=v:NoSchedule, which is not tolerated"),
+        ([node("a", 0, allocatable={GPU: "0"})], "the best node a has no nvidia.com/gpu"),
+        ([node("a", allocatable={"pods": "0"})], "the best node a has all of its 0 pod slots taken"),
+    ],
+)
+def test_it_says_why_nodes_are_out(nodes: list[t.Any], said: str) -> None:
+    assert said in _words.message(ask(snapshot(nodes)))
+
+
+def test_a_selector_that_matches_nothing_is_named() -> None:
+    assert "no node has the labels node-type=h100" in _words.message(ask(snapshot([]), template(nodeSelector={"node-type": "h100"})))
+    assert "a lacks the label node-type=h100" in _words.message(ask(snapshot([node("a")]), template(nodeSelector={"node-type": "h100"})))
+
+
+def test_a_quota_that_is_too_small_is_named_with_what_is_short() -> None:
+    said = _words.message(ask(snapshot(TWO, quotas=[quota({"requests.nvidia.com/gpu": "4"}, {"requests.nvidia.com/gpu": "3"})]), replicas=2))
+    assert said == (
+        "needs 2 replicas of 1 GPU; the quota gpus in development allows 4 requests.nvidia.com/gpu and 3 are used: 1 short; "
+        "scale something there down or ask for a larger quota."
+    )
+
+
+def test_a_quota_that_wants_every_container_to_say_its_cpu_is_named() -> None:
+    said = _words.message(ask(snapshot(TWO, quotas=[quota({"requests.cpu": "4"}, {"requests.cpu": "0"})])))
+    assert said == "The quota gpus refuses the pod: it makes every container state requests.cpu, and vllm does not; set it in the model's resources."
+
+
+def test_a_quota_that_is_not_counted_yet_leaves_it_open() -> None:
+    said = _words.message(ask(snapshot(TWO, quotas=[quota({"pods": "4"}, {})])))
+    assert said.startswith("Whether 1 replica of 1 GPU fit cannot be told: quota gpus, pods: its use is not known yet")
+
+
+def test_a_rule_that_is_not_modelled_is_named() -> None:
+    said = _words.message(ask(snapshot(TWO), template(schedulerName="volcano")))
+    assert said == "Whether 1 replica of 1 GPU fit cannot be told: its schedulerName is volcano, whose rules are its own."
+
+
+def test_what_could_not_be_read_is_named() -> None:
+    cluster = snapshot(TWO, blind=(Unknown("pods cannot be listed: ask for a ClusterRole"),))
+    assert "pods cannot be listed: ask for a ClusterRole" in _words.message(ask(cluster))
+
+
+def test_a_scheduling_gate_is_named() -> None:
+    said = _words.message(ask(snapshot(TWO), template(schedulingGates=[{"name": "wait/for-me"}])))
+    assert said == "The scheduling gate wait/for-me keeps the pod out until it is removed."
+
+
+def test_eviction_is_reported_and_not_assumed() -> None:
+    full = snapshot([node("gpu-0", 1)], [pod("batch-x", "gpu-0", priority=-5)])
+    found = ask(full)
+    assert found.fits == "false"
+    assert "it fits only by evicting pods of lower priority (`batch`)" in _words.message(found)
+
+
+def _one_of(gpus: int) -> Snapshot:
+    return snapshot([node("gpu-0", gpus)], [pod("m-development-x", "gpu-0")], replaced="m-development")
+
+
+def test_downtime_is_told_for_each_strategy() -> None:
+    assert _words.downtime(ask(snapshot(TWO))) == "none: nothing runs yet that would be replaced"
+    assert _words.downtime(ask(_one_of(2))) == "none: each new pod starts beside the old ones"
+    said = _words.downtime(ask(_one_of(1)))
+    assert said == "from the stop of the 1 old pod until the first new one is ready: no node has room for an extra pod beside the old ones"
+
+
+def test_a_rolling_update_that_cannot_run_says_so() -> None:
+    said = _words.message(ask(_one_of(1), how=Replacement("RollingUpdate")))
+    assert said == (
+        "1 replica of 1 GPU would fit without the old pods, but a RollingUpdate cannot: "
+        "no node has room for an extra pod beside the old ones; use Recreate, or free a node."
+    )
+    assert "once the 1 old pod is gone" in _words.message(ask(_one_of(1)))
