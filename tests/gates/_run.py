@@ -64,7 +64,7 @@ def run(job: Job) -> Outcome:
             note = f"exit code {code}"
         except subprocess.TimeoutExpired:
             _end(process)
-            code, note = -1, f"did not end within {job.gate.minutes} minutes"
+            code, note = -1, f"did not end within {job.gate.minutes:g} minutes"
         finally:
             _running.discard(process)
     return Outcome(job.title, code == 0, time.monotonic() - started, log, "" if code == 0 else note)

@@ -15,7 +15,7 @@ class Gate:
     name: str
     command: tuple[str, ...]
     every_line: bool = False
-    minutes: int = 5
+    minutes: float = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Job:
         return [self.line.program(self.gate.command[0]), *self.gate.command[1:]]
 
 
-def _pytest(name: str, *arguments: str, every_line: bool = False, minutes: int = 10) -> Gate:
+def _pytest(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
     return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *arguments), every_line, minutes)
 
 
-def _own(name: str, *arguments: str, every_line: bool = False, minutes: int = 10) -> Gate:
+def _own(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
     """A gate that needs more than one command is a module beside this one."""
     return Gate(name, ("python", "-m", f"tests.gates.{arguments[0]}", *arguments[1:]), every_line, minutes)
 

@@ -1,0 +1,86 @@
+"""The runner of ``make test``: its last line and its exit code are what a pipeline trusts."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import sys
+import time
+
+import pytest
+
+from tests.gates import __main__ as runner
+from tests.gates import _lines, _run, _table
+
+
+def gate(name: str, code: str, minutes: float = 1, every_line: bool = False) -> _table.Gate:
+    return _table.Gate(name, ("python", "-c", code), every_line, minutes)
+
+
+@pytest.fixture
+def line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> _lines.Line:
+    """A line of the matrix whose only program is this interpreter."""
+    programs = tmp_path / "venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    found = _lines.Line("ansible-12", "helm3", tmp_path / "venv")
+    monkeypatch.setattr(_run, "LOGS", _lines.CACHE / "gates" / "test")
+    monkeypatch.setattr(_lines, "installed", lambda folder: found if folder == ".venv" else None)
+    return found
+
+
+def run(gates: list[_table.Gate], monkeypatch: pytest.MonkeyPatch, names: list[str] | None = None) -> int:
+    monkeypatch.setattr(_table, "GATES", gates)
+    return runner.main(names or [])
+
+
+@pytest.mark.usefixtures("line")
+def test_a_failing_gate_hides_no_other_and_shows_its_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    code = run([gate("bad", "raise SystemExit('what went wrong')"), gate("good", "pass")], monkeypatch)
+    shown = capsys.readouterr().out
+    assert code == 1
+    assert shown.splitlines()[-1] == "1 passed, 1 failed"
+    assert "what went wrong" in shown
+    assert re.search(r"^passed +good +\d", shown, flags=re.MULTILINE)
+
+
+@pytest.mark.usefixtures("line")
+def test_all_green_is_exit_code_zero(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([gate("one", "pass"), gate("two", "pass")], monkeypatch) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 passed, 0 failed"
+
+
+@pytest.mark.usefixtures("line")
+def test_chosen_gates_run_alone_and_a_wrong_name_runs_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    gates = [gate("one", "pass"), gate("two", "raise SystemExit(1)")]
+    assert run(gates, monkeypatch, ["one"]) == 0
+    assert run(gates, monkeypatch, ["tow"]) == 2
+    assert "There is no gate tow. The gates are: one two." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("line")
+def test_a_gate_that_hangs_is_ended_with_all_that_it_started(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = tmp_path / "child"
+    child = "[sys.executable, '-c', 'import time; time.sleep(60)']"
+    hang = f"import subprocess, sys; c = subprocess.Popen({child}); open({str(note)!r}, 'w').write(str(c.pid)); c.wait()"
+    assert run([gate("hang", hang, minutes=0.02)], monkeypatch) == 1
+    assert "did not end within 0.02 minutes" in capsys.readouterr().out
+    time.sleep(0.2)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_the_users_own_platforms_are_out_of_reach(line: _lines.Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "PGHOST", "PGPASSWORD", "HF_TOKEN", "VLLM_API_KEY", "HELM_KUBECONTEXT", "ANSIBLE_INVENTORY", "LAB_NAME"):
+        monkeypatch.setenv(name, "/the/users/own")
+    assert "/the/users/own" not in line.environment().values()
+
+
+def test_second_line_runs_what_depends_on_ansible_or_helm() -> None:
+    first, second = (_lines.Line(name, helm, pathlib.Path("/nowhere")) for name, helm in (("ansible-12", "helm3"), ("ansible-14", "helm4")))
+    titles = {job.title for job in _table.jobs([], [first, second])}
+    assert {"unit@ansible-14", "sanity@ansible-14", "e2e@ansible-14"} <= titles
+    assert "ruff@ansible-14" not in titles
