@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API key, request ids, and what /load counts: outside the metrics, as in vLLM (a 401 is counted nowhere)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import typing as t
+
+from starlette.datastructures import Headers, MutableHeaders
+
+from ._http_metrics import App
+from ._json import answer
+from ._server import Receive, Scope, Send, Server, long_id
+
+GUARDED = ("/v1", "/v2", "/inference", "/cohere")
+_LOAD = ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/embeddings", "/pooling", "/classify", "/score", "/rerank")
+
+
+class Authentication:
+    def __init__(self, app: App, keys: t.Sequence[str]) -> None:
+        self.app = app
+        self._digests = [hashlib.sha256(key.encode()).digest() for key in keys]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        guarded = scope["type"] == "http" and scope["method"] != "OPTIONS" and scope["path"].removeprefix(scope.get("root_path", "")).startswith(GUARDED)
+        if guarded and not self._known(Headers(scope=scope)):
+            await answer({"error": "Unauthorized"}, 401)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _known(self, headers: Headers) -> bool:
+        scheme, _, key = (headers.get("authorization") or "").partition(" ")
+        if scheme.lower() != "bearer":
+            return False
+        digest = hashlib.sha256(key.encode()).digest()
+        return sum(secrets.compare_digest(digest, known) for known in self._digests) > 0
+
+
+class RequestIds:
+    """``--enable-request-id-headers``"""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id") or long_id()
+
+        async def with_id(message: t.MutableMapping[str, t.Any]) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(raw=message["headers"]).append("X-Request-Id", given)
+            await send(message)
+
+        await self.app(scope, receive, with_id)
+
+
+class LoadTracking:
+    """``--enable-server-load-tracking``: without it /load says 0 for ever."""
+
+    def __init__(self, app: App, server: Server) -> None:
+        self.app = app
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        counts = scope["type"] == "http" and scope["path"] in _LOAD
+        self._server.load += counts
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._server.load -= counts
+
+
+class VaryOrigin:
+    """The CORS layer of a server without allowed origins: no CORS header, ``vary: Origin`` on each answer."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def varied(message: t.MutableMapping[str, t.Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"vary", b"Origin")]
+            await send(message)
+
+        await self.app(scope, receive, varied if scope["type"] == "http" else send)
