@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import fcntl
 import logging
+import os
 import pathlib
 import signal
 import sys
@@ -16,6 +17,13 @@ from .kubelet import Kubelet, end_processes
 from .lab import ROOT
 from .types import Options
 
+SECONDS = (
+    ("crash-backoff", 10.0, "first delay of CrashLoopBackOff, doubled up to 300"),
+    ("pull-backoff", 10.0, "first delay of ImagePullBackOff, doubled up to 300"),
+    ("retry", 10.0, "pause after a start that failed"),
+    ("eager-startup", 1.0, "look for a started container this often between the ticks of its startup probe; 0: never"),
+)
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m lab.kubelet", description="Runs the pods of the lab's nodes as local processes.")
@@ -23,12 +31,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--state", type=pathlib.Path, required=True, help="folder of the lab; the pods' folders are made under it")
     parser.add_argument("--images", type=pathlib.Path, default=ROOT / "lab" / "images", help="the image store (default: %(default)s)")
     parser.add_argument("--node-selector", default=Options.node_selector, help="label of the nodes it is responsible for (default: %(default)s)")
-    parser.add_argument("--crash-backoff", type=float, default=10.0, metavar="SECONDS", help="first delay of CrashLoopBackOff, doubled up to 300 (default: 10)")
-    parser.add_argument("--pull-backoff", type=float, default=10.0, metavar="SECONDS", help="first delay of ImagePullBackOff, doubled up to 300 (default: 10)")
-    parser.add_argument("--retry", type=float, default=10.0, metavar="SECONDS", help="pause after a start that failed (default: 10)")
-    parser.add_argument(
-        "--eager-startup", type=float, default=1.0, metavar="SECONDS", help="look for a started container this often between the ticks of its probe; 0: never"
-    )
+    for name, default, meaning in SECONDS:
+        # The lab starts the kubelet; a variable reaches it where an argument does not.
+        given = float(os.environ.get(f"LAB_KUBELET_{name.upper().replace('-', '_')}") or default)
+        parser.add_argument(f"--{name}", type=float, default=given, metavar="SECONDS", help=f"{meaning} (default: {default:g})")
     parser.add_argument("--end-all", action="store_true", help="end every process that pods under --state have left behind, then exit; needs no API server")
     return parser.parse_args()
 

@@ -77,10 +77,13 @@ def main() -> None:
     os.set_blocking(wakeup_write, False)
     signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    pid, streams, failure = start(order)
-    if failure:
-        print(json.dumps({"error": failure}), flush=True)
+    try:
+        # Held to the end: a Popen that is forgotten reaps its child, and reap() would never see how it ended.
+        child, streams = start(order)
+    except OSError as error:
+        print(json.dumps({"error": f"{errno.errorcode.get(error.errno or 0, '')} {error.strerror}"}), flush=True)
         sys.exit(1)
+    pid = child.pid
     state = {"pid": pid, "ticks": ticks(pid), "shim": os.getpid(), "shim_ticks": ticks(os.getpid()), "started_at": time.time()}
     put(folder / "state.json", {**state, "attempt": order["attempt"], "container_id": order["container_id"]})
     print(json.dumps(state), flush=True)
@@ -94,20 +97,16 @@ def main() -> None:
     put(folder / "exit.json", {"code": code, "finished_at": finished})
 
 
-def start(order: dict[str, t.Any]) -> tuple[int, dict[int, str], str]:
-    """Starts the program. The third value says why it could not be executed."""
+def start(order: dict[str, t.Any]) -> tuple[subprocess.Popen[bytes], dict[int, str]]:
+    """Starts the program. OSError when it cannot be executed."""
     out, out_write = os.pipe()
     err, err_write = os.pipe()
-    try:
-        # Never polled through this object: reap() collects every child.
-        child = subprocess.Popen(
-            order["argv"], env=order["env"], cwd=order["cwd"], stdin=subprocess.DEVNULL, stdout=out_write, stderr=err_write, start_new_session=True
-        )
-    except OSError as error:
-        return 0, {}, f"{errno.errorcode.get(error.errno or 0, '')} {error.strerror}"
+    child = subprocess.Popen(
+        order["argv"], env=order["env"], cwd=order["cwd"], stdin=subprocess.DEVNULL, stdout=out_write, stderr=err_write, start_new_session=True
+    )
     os.close(out_write)
     os.close(err_write)
-    return child.pid, {out: "stdout", err: "stderr"}, ""
+    return child, {out: "stdout", err: "stderr"}
 
 
 def attend(pid: int, streams: dict[int, str], log: Log, wakeup: int) -> int:
