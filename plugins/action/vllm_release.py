@@ -61,17 +61,17 @@ class ActionModule(ClusterAction):
 
     def rolled_back(self, client: Client, helm: Helm, history: list[_history.Revision]) -> Result:
         target = self.params["release_revision"]
-        wanted = next((revision for revision in history if revision.number == target), None)
+        wanted = _history.kept(history, target)
         if wanted is None:
-            kept = ", ".join(str(revision.number) for revision in history) or "none"
-            raise ReleaseError(f"there is no revision {target} to roll back to (kept: {kept})")
+            numbers = ", ".join(str(revision.number) for revision in history) or "none"
+            raise ReleaseError(f"there is no revision {target} to roll back to (kept: {numbers})")
         live = _history.deployed(history)
-        if live and live.manifest == wanted.manifest and live.values == wanted.values and not _history.pending(history):
+        if live and live is history[-1] and live.manifest == wanted.manifest and live.values == wanted.values:
             return {"changed": False, "release_revision": live.number}
         if self._task.check_mode:
             return {"changed": True, "release_revision": target}
         self.renewal(client)()
-        helm.rollback(self.params["name"], self.params["namespace"], target)
+        helm.rollback(self.params["name"], self.params["namespace"], wanted.number)
         after = _history.deployed(_history.read(client, self.params["namespace"], self.params["name"]))
         if after is None or after.manifest != wanted.manifest:
             raise ReleaseError(f"after the rollback revision {after.number if after else 0} is deployed, which is not revision {target}; look at helm history")

@@ -183,6 +183,10 @@ kube_version:
   description: Version of the API server.
   type: str
   returned: success
+duration:
+  description: Seconds taken.
+  type: float
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -223,7 +227,7 @@ def main() -> None:
         result = _look.look(Client(connect(options), deadline), Helm(options, deadline, program=params["binary_path"]), request)
     except Error as error:
         module.fail_json(msg=f"{params['name']}: {error}")
-    module.exit_json(changed=False, **result)
+    module.exit_json(changed=False, duration=round(deadline.elapsed(), 3), **result)
 
 
 if __name__ == "__main__":

@@ -83,3 +83,9 @@ def pending(history: t.Sequence[Revision]) -> Revision | None:
     """The newest revision, when an interrupted Helm left it unfinished."""
     newest = latest(history)
     return newest if newest and newest.status in PENDING else None
+
+
+def kept(history: t.Sequence[Revision], number: int) -> Revision | None:
+    """Revision ``number``, or the newest one that a rollback made of it, since Helm drops old revisions (10 by default)."""
+    words = f"Rollback to {number}"
+    return next((revision for revision in reversed(history) if revision.number == number or revision.description == words), None)

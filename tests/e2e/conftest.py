@@ -1,0 +1,161 @@
+"""The playbooks as their users run them: as vllm-operator, on the lab, with inventories of their own or the repository's."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import time
+import typing as t
+
+import psycopg
+import pytest
+import yaml
+
+from tests.integration.conftest import MakeNamespace, RunningLab, lab, make_namespace, namespace
+
+__all__ = ["lab", "make_namespace", "namespace"]
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RECAP = re.compile(r"^(?P<host>[\w.-]+)\s+: (?P<counts>ok=.*)$", re.MULTILINE)
+
+#: What a lab needs to be quick: probes every second instead of every thirty.
+QUICK = {"probes": {"startup": {"periodSeconds": 1, "failureThreshold": 120}, "readiness": {"periodSeconds": 1}}, "drain": {"preStopSeconds": 0}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """A finished ansible-playbook; ``counts`` is the recap: host to ok, changed, failed, ..."""
+
+    code: int
+    text: str
+    seconds: float
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        return {found["host"]: {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", found["counts"])} for found in RECAP.finditer(self.text)}
+
+    @property
+    def words(self) -> str:
+        """The output with its line breaks folded, to look for sentences in."""
+        return re.sub(r"\s+", " ", self.text)
+
+
+@dataclasses.dataclass
+class Site:
+    """One namespace of the lab with an inventory of its own; models get names that no other test uses."""
+
+    lab: RunningLab
+    namespace: str
+    folder: pathlib.Path
+
+    def model(self, name: str, **settings: t.Any) -> str:
+        """Writes the model's host_vars; ``settings`` are vllm_* variables without their prefix, laid over a small model."""
+        host = f"{name}-{self.namespace}"
+        values = _merged(QUICK, settings.pop("values", {}))
+        small = {
+            "model": {"source": "org/small", "revision": "abc", "size": "small"},
+            "resources": {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+            "values": values,
+        }
+        variables = {f"vllm_{key}": value for key, value in {**small, **settings}.items()}
+        (self.folder / "host_vars").mkdir(exist_ok=True)
+        (self.folder / "host_vars" / f"{host}.yml").write_text(yaml.safe_dump(variables))
+        hosts = yaml.safe_load((self.folder / "hosts.yml").read_text())
+        hosts["vllm_models"]["hosts"][host] = None
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
+        return host
+
+    def play(self, *words: str, env: dict[str, str] | None = None, timeout: float = 240, playbook: str = "deploy.yml") -> Ran:
+        return play(self.lab, playbook, "-i", str(self.folder), *words, env=env, timeout=timeout)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The same, left running, in a process group of its own."""
+        command = ["ansible-playbook", str(ROOT / "deploy.yml"), "-i", str(self.folder), *words]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment(self.lab), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    def rows(self, model: str) -> list[dict[str, t.Any]]:
+        return rows(self.lab, model)
+
+    def ready(self, model: str) -> dict[str, t.Any]:
+        """The one row of the model that routers may send to."""
+        (row,) = [row for row in self.rows(model) if row["deployment_status"] == "ready"]
+        return row
+
+    def objects(self) -> dict[str, str]:
+        """Kind and name of everything a deploy could write, to its resourceVersion."""
+        kinds = "deployments,services,secrets,serviceaccounts,networkpolicies,poddisruptionbudgets,leases,configmaps,replicasets"
+        listed = json.loads(self.lab.kubectl("get", kinds, "-n", self.namespace, "-o", "json", who="admin").stdout)
+        return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["resourceVersion"] for item in listed["items"]}
+
+    def helm_revisions(self, model: str) -> list[dict[str, t.Any]]:
+        command = [str(self.lab.bin / "helm3"), "history", f"{model}-development", "-n", self.namespace, "-o", "json"]
+        done = subprocess.run(command, env=environment(self.lab), capture_output=True, text=True, timeout=60, check=False)
+        return t.cast(list[dict[str, t.Any]], json.loads(done.stdout)) if done.returncode == 0 else []
+
+
+def play(lab: RunningLab, playbook: str, *words: str, env: dict[str, str] | None = None, timeout: float = 240) -> Ran:
+    start = time.monotonic()
+    command = ["ansible-playbook", str(ROOT / playbook), *words]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(lab) | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        text, _none = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        text, _none = process.communicate()
+        pytest.fail(f"{' '.join(command)} did not end within {timeout} s:\n{text[-4000:]}")
+    return Ran(process.returncode, text, time.monotonic() - start)
+
+
+def environment(lab: RunningLab) -> dict[str, str]:
+    """The variables of `lab env`, with the Helm of this line of the matrix found as ``helm``."""
+    given = lab.environ()
+    # The playbooks must find the collection by themselves, as from a checkout.
+    given.pop("ANSIBLE_COLLECTIONS_PATH", None)
+    if shutil.which("helm", path=os.environ.get("PATH")) is None:
+        raise RuntimeError('no helm on PATH: run this through make test, or after eval "$(make -s env)"')
+    return given
+
+
+def rows(lab: RunningLab, model: str) -> list[dict[str, t.Any]]:
+    query = "SELECT xmin::text AS xmin, * FROM model_registry_entries WHERE model_name = %s ORDER BY deployment_created_at"
+    with psycopg.connect(**lab.database("reader")) as connection:
+        cursor = connection.execute(query, (model,))
+        names = [column.name for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _merged(below: dict[str, t.Any], above: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        name: _merged(below[name], above[name]) if isinstance(below.get(name), dict) and isinstance(above.get(name), dict) else above.get(name, below.get(name))
+        for name in below | above
+    }
+
+
+@pytest.fixture(scope="session")
+def schema(lab: RunningLab) -> None:
+    """The registry's tables, made by our own playbook as the migrator."""
+    done = play(lab, "playbooks/registry_schema.yml", env=lab.env("migrator"))
+    assert done.code == 0, done.text
+
+
+@pytest.fixture
+def site(lab: RunningLab, schema: None, make_namespace: MakeNamespace, tmp_path: pathlib.Path) -> Site:
+    name = make_namespace()
+    folder = tmp_path / "inventory"
+    shutil.copytree(ROOT / "inventories" / "development", folder)
+    shutil.rmtree(folder / "host_vars")
+    hosts = yaml.safe_load((folder / "hosts.yml").read_text())
+    hosts["vllm_models"]["hosts"] = {}
+    (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    (folder / "group_vars" / "all" / "site.yml").write_text(yaml.safe_dump({"vllm_namespace": name, "vllm_operation_duration": 10, "vllm_wait_sleep": 0.3}))
+    return Site(lab, name, folder)

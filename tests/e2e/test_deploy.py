@@ -1,0 +1,113 @@
+"""The main job: deploy, again, predict, and what it costs others when one model cannot be deployed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Site, play, rows
+from tests.integration.conftest import RunningLab
+
+MODELS = ("llama-3-8b", "mistral-7b")
+
+
+def test_the_literal_command_deploys_two_models_and_a_second_run_changes_nothing(lab: RunningLab, schema: None) -> None:
+    words = ("deploy.yml", "-i", "inventories/development")
+    first = play(lab, *words)
+    assert first.code == 0, first.text
+    assert all(first.counts[model]["changed"] >= 2 for model in MODELS)
+    before = {model: rows(lab, model) for model in MODELS}
+    for model in MODELS:
+        (row,) = before[model]
+        assert (row["deployment_status"], row["deployment_environment"], row["deployment_namespace"]) == ("ready", "development", "development")
+        assert row["deployment_endpoint"] == f"{model}-development.development.svc.cluster.local:8000"
+        pods = lab.kubectl("get", "pods", "-n", "development", "-l", f"app.kubernetes.io/instance={model}-development", "-o", "wide").stdout
+        assert "1/1" in pods
+        assert "Running" in pods
+    again = play(lab, *words)
+    assert again.code == 0, again.text
+    assert [again.counts[model]["changed"] for model in MODELS] == [0, 0], again.text
+    assert {model: rows(lab, model) for model in MODELS} == before, "a row was touched by a run that changed nothing"
+    revisions = lab.kubectl("get", "secrets", "-n", "development", "-l", "owner=helm", "-o", "name").stdout.split()
+    assert len(revisions) == 2, revisions
+
+
+def test_check_mode_predicts_and_writes_nothing_on_an_empty_namespace_and_on_a_changed_value(site: Site) -> None:
+    model = site.model("predict")
+    empty = site.objects()
+    predicted = site.play("--check", "--diff")
+    assert predicted.code == 0, predicted.text
+    assert predicted.counts[model]["changed"] == 2, predicted.text
+    assert "+kind: Deployment" in predicted.text
+    assert site.objects() == empty
+    assert site.rows(model) == []
+
+    assert site.play().code == 0
+    before, row = site.objects(), site.rows(model)
+    site.model("predict", engine={"maxModelLen": 4096})
+    changed = site.play("--check", "--diff")
+    assert changed.code == 0, changed.text
+    assert changed.counts[model]["changed"] == 2, changed.text
+    assert "4096" in changed.text
+    assert site.objects() == before
+    assert site.rows(model) == row
+
+    nothing = site.model("predict")
+    same = site.play("--check", "--diff")
+    assert same.counts[nothing]["changed"] == 0, same.text
+
+
+def test_a_changed_value_is_deployed_and_the_row_follows_with_its_history(site: Site) -> None:
+    model = site.model("change")
+    assert site.play().code == 0
+    old = site.ready(model)
+    site.model("change", engine={"maxModelLen": 4096})
+    done = site.play()
+    assert done.code == 0, done.text
+    new = site.ready(model)
+    assert new["deployment_revision"] != old["deployment_revision"]
+    assert new["deployment_release_revision"] == 2
+    assert {row["deployment_status"] for row in site.rows(model)} == {"ready", "superseded"}
+
+
+def test_an_impossible_model_fails_in_one_sentence_and_the_other_is_deployed(site: Site) -> None:
+    fits, giant = site.model("fits"), site.model("giant", values={"gpu": {"count": 9}})
+    done = site.play()
+    assert done.code == 2, done.text
+    assert done.counts[fits]["failed"] == 0
+    assert site.ready(fits)
+    assert done.counts[giant]["failed"] == 1
+    assert site.rows(giant) == []
+    assert site.helm_revisions(giant) == []
+    assert "9 GPUs" in done.words, done.text
+    assert "8" in done.words
+    assert "gpu-" in done.words
+    alone = site.play("--limit", giant)
+    assert alone.code == 2
+    assert alone.seconds < 15, "bounded loosely here, since machines are shared; the benchmark prints the figure"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"image": {"repository": "vllm/vllm-openai", "tag": "latest"}}, "latest"), ({"promotes_from": "staging"}, "only by promotion from staging")],
+)
+def test_production_refuses_latest_and_what_was_not_promoted(site: Site, settings: dict[str, object], words: str) -> None:
+    model = site.model("prod", environment="production", **settings)
+    before = site.objects()
+    done = site.play()
+    assert done.code == 2
+    assert words in done.words
+    assert site.objects() == before
+    assert site.rows(model) == []
+
+
+def test_register_alone_registers_what_runs_and_refuses_what_does_not(site: Site) -> None:
+    model = site.model("alone")
+    refused = site.play(playbook="register.yml")
+    assert refused.code == 2
+    assert "run the deploy first" in refused.words
+    assert site.play("-e", "deploy_register=false").code == 0
+    assert site.rows(model) == []
+    done = site.play(playbook="register.yml")
+    assert done.code == 0, done.text
+    assert site.ready(model)["deployment_release_revision"] == 1
+    assert site.play(playbook="register.yml").counts[model]["changed"] == 0
