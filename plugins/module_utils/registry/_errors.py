@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What the database says, in one sentence with the next step. Pure."""
+
+from __future__ import annotations
+
+from .._errors import Error
+from ._target import Target
+
+#: Objects that a user cannot see look like objects that are not there; the playbook mends either.
+_NO_SCHEMA = ("42P01", "42883", "42703", "3F000")
+
+
+class RegistryError(Error):
+    """The registry refused, in words."""
+
+
+class Lost(Error):
+    """The connection went away: before COMMIT nothing has happened, during COMMIT nobody knows yet."""
+
+
+class Conflict(RegistryError):
+    """Somebody else changed the same thing first: worth another look at it."""
+
+
+def sqlstate(error: BaseException) -> str:
+    """By psycopg 3's name or psycopg2's; empty when the server did not get to say one."""
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
+def diagnosis(error: BaseException, field: str) -> str:
+    return str(getattr(getattr(error, "diag", None), field, None) or "")
+
+
+#: Part of libpq's or the server's words, and ours. The first that is found speaks.
+_CONNECT = (
+    ("password authentication failed", "{place} refused the password of user {user}; check login_user and login_password (PGUSER, PGPASSWORD)"),
+    ("no password supplied", "{place} wants a password for user {user}; set PGPASSWORD or login_password"),
+    ("role ", "{place} does not know user {user}; check login_user (PGUSER) or create the user"),
+    ("no pg_hba.conf entry", "{place} does not let user {user} into database {database} from here; check ssl_mode and the server's pg_hba.conf"),
+    ("certificate verify failed", "the certificate of {place} is not signed by a CA that is trusted here; give its CA by ca_cert (PGSSLROOTCERT)"),
+    ("root certificate file", "{place} cannot be verified, because there is no CA certificate; give it by ca_cert (PGSSLROOTCERT)"),
+    ("does not match host name", "the certificate of {place} is for another name; use the name that the certificate has"),
+    ("server does not support SSL", "{place} offers no TLS and ssl_mode asks for it; enable TLS there, or set ssl_mode (PGSSLMODE) on purpose"),
+    ("too many clients", "{place} has no connection left; try again, or raise max_connections"),
+    ("starting up", "{place} is still starting; try again"),
+    ("shutting down", "{place} is shutting down; try again when it is back"),
+    ("Connection refused", "nothing listens for {place}; check login_host and login_port (PGHOST, PGPORT), and that the server runs"),
+    ("No such file or directory", "nothing listens for {place}; check login_host and login_port (PGHOST, PGPORT), and that the server runs"),
+    ("translate host name", "the host name of {place} does not resolve; check login_host (PGHOST)"),
+    ("resolve host", "the host name of {place} does not resolve; check login_host (PGHOST)"),
+    ("timeout expired", "{place} did not answer in time; check login_host, and what stands between"),
+)
+
+
+def connect_error(error: BaseException, target: Target) -> RegistryError:
+    """A refusal to connect, which libpq tells in text alone."""
+    text = str(error)
+    words = {"place": target.place(), "user": target.user(), "database": target.database()}
+    if "database" in text and "does not exist" in text:
+        return RegistryError("{place} has no database {database}; check login_db (PGDATABASE)".format(**words))
+    for part, sentence in _CONNECT:
+        if part in text and (part != "role " or "does not exist" in text):
+            return RegistryError(sentence.format(**words))
+    return RegistryError(f"{target.place()} cannot be reached as {target.user()}: {_first_line(target.scrub(text))}")
+
+
+def statement_error(error: BaseException, target: Target, what: str) -> Error:
+    """A statement that failed; ``what`` says what it was for."""
+    code, message = sqlstate(error), target.scrub(diagnosis(error, "message_primary") or _first_line(str(error)))
+    if not code or code[:2] == "08" or code in ("57P01", "57P02", "57P03"):
+        return Lost(f"the connection to {target.place()} broke while {what}: {message}")
+    if code in ("40001", "40P01"):
+        return Conflict(f"{what} met another change at the same time: {message}")
+    if code in _NO_SCHEMA:
+        return RegistryError(
+            f"the registry is missing or older in database {target.database()}, schema {target.schema} ({message}); run the playbook "
+            f"inference.vllm.registry_schema as the schema's owner: it makes what is missing and grants it to {target.user()}"
+        )
+    known = _known(code, error, target)
+    return RegistryError(f"{what} failed: {known or message + ' (SQLSTATE ' + code + ')'}")
+
+
+def not_granted(message: str, target: Target) -> str:
+    where = f"database {target.database()}, schema {target.schema}"
+    return f"user {target.user()} may not do this in {where}: {message}; the playbook inference.vllm.registry_schema grants it"
+
+
+def _known(code: str, error: BaseException, target: Target) -> str | None:
+    table, constraint, column = (diagnosis(error, field) for field in ("table_name", "constraint_name", "column_name"))
+    message = target.scrub(diagnosis(error, "message_primary"))
+    sentences: dict[str, str] = {
+        "42501": not_granted(message, target),
+        "25006": f"{target.place()} is read only; connect to the primary server",
+        "55P03": "another session holds the lock; see who with pg_stat_activity, and try again",
+        "57014": "the database did not finish in time; see what holds the lock with pg_stat_activity, and try again",
+        "53300": f"{target.place()} has no connection left; try again, or raise max_connections",
+        "23505": f"another row of {table} has the same value under the unique constraint {constraint}; remove or change that row first",
+        "23502": f"column {table}.{column} needs a value; give its option, or a default in the database",
+        "23514": f"the check constraint {constraint} of {table} refuses the row; change the value, or the platform's own constraint",
+        "22001": f"{message}: a column of {table or 'the table'} is shorter than the value",
+        "22P02": f"{message}: a column of the platform has another type than the value",
+    }
+    return sentences.get(code)
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")

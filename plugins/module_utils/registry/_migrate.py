@@ -1,0 +1,120 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Applies migrations as golang-migrate does, so that either tool can carry on: the same table, the same lock, one transaction each."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import typing as t
+import zlib
+
+from .._deadline import Deadline
+from .._errors import DeadlineError, InputError
+from ._errors import Lost, RegistryError
+from ._migrations import Migration, Step, way
+from ._session import Session, opened
+from ._target import Target
+
+_LOCK_SALT = 1486364155
+
+#: @ stands for the table, whose name is checked to be a plain identifier.
+_READ = "SELECT version, dirty FROM @ LIMIT 1"
+_WRITE = "INSERT INTO @ (version, dirty) VALUES (%s, false)"
+
+
+def schema_options() -> dict[str, dict[str, t.Any]]:
+    """Options of vllm_registry_schema beside those of the connection."""
+    return {
+        "path": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["latest", "version"], "default": "latest"},
+        "version": {"type": "int"},
+        "allow_down": {"type": "bool", "default": False},
+        "migrations_table": {"type": "str", "default": "schema_migrations"},
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Migrated:
+    before: int
+    after: int
+    steps: tuple[Step, ...]
+
+
+def lock_key(database: str, schema: str, table: str) -> int:
+    """golang-migrate's advisory lock for this database and table (database/util.go, GenerateAdvisoryLockId)."""
+    return (zlib.crc32(f"{schema}\0{table}\0{database}".encode()) * _LOCK_SALT) & 0xFFFFFFFF
+
+
+def migrate(
+    target: Target,
+    migrations: t.Sequence[Migration],
+    wanted: int | None,
+    *,
+    table: str = "schema_migrations",
+    allow_down: bool = False,
+    check_mode: bool = False,
+) -> Migrated:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", table):
+        raise InputError(f"migrations_table {table!r} is not a plain identifier: lower case letters, digits and underscores")
+    deadline = Deadline(target.timeout)
+    with opened(target, deadline) as session:
+        before = _in_transaction(session, table, _version)
+        steps = way(migrations, before, wanted)
+        if any(step.direction == "down" for step in steps) and not allow_down:
+            raise RegistryError(
+                f"the way from version {before} to {steps[-1].leads_to} reverses {len(steps)} migrations and loses what they hold; set allow_down to go it"
+            )
+        if not check_mode:
+            for step in steps:
+                _in_transaction(session, table, functools.partial(_take, step=step))
+    return Migrated(before, steps[-1].leads_to if steps else before, steps)
+
+
+def _in_transaction(session: Session, table: str, work: t.Callable[[Session, str], int]) -> int:
+    session.begin()
+    database = session.query("SELECT current_database(), current_schema()", what="asking for the schema")[0]
+    if database[1] is None:
+        raise RegistryError(f"database {database[0]} has no schema {session.target.schema}; create it, or check schema")
+    key = lock_key(str(database[0]), str(database[1]), table)
+    session.query("SELECT pg_advisory_xact_lock(%s)::text", (key,), what="waiting for another migration to end")
+    result = work(session, table)
+    try:
+        session.commit()
+    except Lost as lost:
+        raise RegistryError(f"{lost}; whether the last migration was applied is not known: run the task again, it continues from where the schema is") from lost
+    return result
+
+
+def _version(session: Session, table: str) -> int:
+    if session.query("SELECT to_regclass(%s)::text", (f"{session.target.schema}.{table}",), what=f"looking for {table}")[0][0] is None:
+        return 0
+    rows = session.query(_READ.replace("@", table), what=f"reading {table}")
+    if not rows:
+        return 0
+    version, dirty = rows[0]
+    if dirty:
+        raise RegistryError(f"migration {version} has failed half way (dirty in {table}); repair the schema by hand, then say so with: migrate force {version}")
+    return int(version)
+
+
+def _take(session: Session, table: str, step: Step) -> int:
+    """The file and its version in one transaction: a migration that fails leaves nothing, not even a dirty mark."""
+    session.query(f"CREATE TABLE IF NOT EXISTS {table} (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)", what=f"creating {table}")
+    current = _version(session, table)
+    if current != step.starts_from:
+        raise RegistryError(f"another migration ran at the same time: the schema is now at version {current}; run the task again")
+    try:
+        session.query(step.sql, what=f"migration {step.migration.version}_{step.migration.name}.{step.direction}")
+    except DeadlineError as error:
+        raise RegistryError(f"{error}; the migration was rolled back") from error
+    session.query(f"TRUNCATE {table}", what=f"writing {table}")
+    if step.leads_to:
+        session.query(_WRITE.replace("@", table), (step.leads_to,), what=f"writing {table}")
+    return step.leads_to

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which database, as whom, how safely: libpq's parameters from the options and ``PG*``. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import re
+import typing as t
+
+from .._errors import InputError
+
+#: Option to libpq parameter and the variable that libpq itself falls back to.
+_PARAMETERS = {
+    "login_host": ("host", "PGHOST"),
+    "login_port": ("port", "PGPORT"),
+    "login_user": ("user", "PGUSER"),
+    "login_password": ("password", "PGPASSWORD"),
+    "login_db": ("dbname", "PGDATABASE"),
+    "service": ("service", "PGSERVICE"),
+    "ssl_mode": ("sslmode", "PGSSLMODE"),
+    "ca_cert": ("sslrootcert", "PGSSLROOTCERT"),
+    "ssl_cert": ("sslcert", "PGSSLCERT"),
+    "ssl_key": ("sslkey", "PGSSLKEY"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """``given`` is what was said by option or environment; ``parameters`` is what the driver is called with."""
+
+    parameters: dict[str, t.Any]
+    given: dict[str, str]
+    schema: str
+    timeout: float
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def host(self) -> str:
+        return self.given.get("host", "")
+
+    def place(self) -> str:
+        """The database in the words of a message."""
+        if "service" in self.given:
+            return f"PostgreSQL service {self.given['service']}"
+        host = self.host or "the local socket"
+        where = host if host.startswith(("/", "@")) or not self.host else f"{host}:{self.given.get('port', '5432')}"
+        return f"PostgreSQL at {where}"
+
+    def user(self) -> str:
+        return self.given.get("user", "the system's user")
+
+    def database(self) -> str:
+        return self.given.get("dbname", self.user())
+
+    def scrub(self, text: str) -> str:
+        """``text`` without any secret of the connection."""
+        for secret in self.secrets:
+            text = text.replace(secret, "********")
+        return text
+
+
+def target(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Target:
+    environment = os.environ if environ is None else environ
+    schema, timeout = options.get("schema") or "public", float(options.get("timeout") or 15)
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
+        raise InputError(f"schema {schema!r} is not a plain identifier: lower case letters, digits and underscores")
+    if timeout < 1:
+        raise InputError(f"timeout {timeout:g} is too short: give at least 1 second")
+    parameters = {name: options[option] for option, (name, _variable) in _PARAMETERS.items() if options.get(option) is not None}
+    given = {name: environment[variable] for name, variable in _PARAMETERS.values() if environment.get(variable)}
+    given.update({name: str(value) for name, value in parameters.items()})
+    parameters.update(_tls(given))
+    parameters["application_name"] = "inference.vllm"
+    parameters["client_encoding"] = "UTF8"
+    return Target(parameters, given, schema, timeout, tuple(given[name] for name in ("password",) if given.get(name)))
+
+
+def _tls(given: t.Mapping[str, str]) -> dict[str, str]:
+    """Off loopback the server must prove who it is, unless someone says otherwise."""
+    if "sslmode" in given or "service" in given or is_local(given.get("host", "")):
+        return {}
+    parameters = {"sslmode": "verify-full"}
+    if "sslrootcert" not in given and not os.path.exists(os.path.expanduser("~/.postgresql/root.crt")):
+        parameters["sslrootcert"] = "system"
+    return parameters
+
+
+def is_local(host: str) -> bool:
+    """A socket or loopback; a list of hosts is local when all of them are."""
+    return all(_local(name) for name in host.split(","))
+
+
+def _local(host: str) -> bool:
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

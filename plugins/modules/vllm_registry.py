@@ -1,0 +1,231 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vllm_registry
+short_description: Keep one model's entries in the registry that routers follow
+description:
+  - Registers a revision of a model, changes its status or weight, or removes it, in one transaction under a lock of the model and environment.
+  - Of one model, environment and organisation at most one revision is routable (C(ready) or C(degraded)), unless weights are set on purpose.
+    A revision that becomes routable without O(weight) takes the whole traffic, and the others become C(superseded) in the same transaction.
+  - Every change of a row leaves one event in C(model_deployment_events) and notifies the channel C(model_registry).
+  - A run that changes nothing writes nothing. What counts as a change are endpoint, namespace, revision, bundle, status, weight, prices,
+    display name, release and reason; O(verification), O(bundle_content), O(release_revision), O(actor) and the like are written with a change only.
+  - When the answer to C(COMMIT) is lost, the database is asked what became of it before anything is reported.
+author:
+  - The inference.vllm authors (@inference-vllm)
+extends_documentation_fragment:
+  - inference.vllm._attributes
+  - inference.vllm._attributes.actiongroup_vllm
+  - inference.vllm._registry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  model:
+    description: Name users route by.
+    type: str
+    required: true
+  environment:
+    description: Environment of the entry.
+    type: str
+    required: true
+    choices: [development, staging, production]
+  organization:
+    description:
+      - Organisation that the entry is for.
+      - When not given the default of the table's column C(organization_id), which is none unless the platform has one.
+    type: str
+  revision:
+    description:
+      - The registry's name for the bundle. Required for O(state=present).
+      - With O(state=absent) and O(state=disabled) all revisions concerned when not given, with O(state=enabled) the one that is disabled.
+    type: str
+  state:
+    description:
+      - V(present) registers O(revision), with O(status).
+      - V(absent) removes the entry of O(revision), or all entries of the model in this environment.
+      - V(disabled) takes O(revision), or what is routable, out of the routing, with O(reason). It stays so until V(enabled), whatever is registered meanwhile.
+      - V(enabled) makes a disabled or superseded revision routable again.
+    type: str
+    choices: [present, absent, enabled, disabled]
+    default: present
+  status:
+    description:
+      - Status to set with O(state=present). Which changes are legal is one table in C(docs/registry.md); another one is refused with the legal ones.
+      - In a disabled model V(ready) and V(degraded) are kept as C(disabled), with a warning.
+    type: str
+    choices: [pending, deploying, ready, degraded, failed, disabled, superseded]
+    default: ready
+  endpoint:
+    description: Where the model answers, as C(host:port) or an http(s) URL. Needed for a revision that is not registered yet.
+    type: str
+  namespace:
+    description: Kubernetes namespace of the release.
+    type: str
+  bundle:
+    description: Digest of the bundle, C(sha256:) and 64 hexadecimal digits.
+    type: str
+  bundle_content:
+    description: The bundle itself, as it was hashed.
+    type: dict
+  display_name:
+    description: Name shown to people.
+    type: str
+  input_cost_per_token:
+    description: Price of one prompt token.
+    type: float
+  output_cost_per_token:
+    description: Price of one generated token.
+    type: float
+  weight:
+    description:
+      - Percent of the traffic, for several routable revisions of one model. Of two the other one gets the rest; of more each keeps its own.
+      - When not given, a routable revision keeps its weight, and one that becomes routable takes the whole traffic.
+    type: int
+  release:
+    description: Helm release.
+    type: str
+  release_revision:
+    description: Helm revision of O(release).
+    type: int
+  reason:
+    description: Why; stored in the event, and with O(state=disabled), O(status=degraded) or O(status=failed) in the entry, for routers to show.
+    type: str
+  verification:
+    description: What the verification said; stored in the event.
+    type: dict
+  actor:
+    description: Who asks for the change, a person or a job; stored in the event beside the database's user.
+    type: str
+  correlation_id:
+    description: Job or pipeline that the change belongs to; stored in the event.
+    type: str
+  git_commit:
+    description: Commit of the inventory; stored in the event.
+    type: str
+  expected_version:
+    description: Refuse unless the entry has this C(deployment_version); V(0) is an entry that is not there.
+    type: int
+seealso:
+  - module: inference.vllm.vllm_registry_info
+  - module: inference.vllm.vllm_registry_schema
+"""
+
+EXAMPLES = r"""
+- name: Register what was deployed and verified
+  inference.vllm.vllm_registry:
+    model: llama-3-8b
+    environment: staging
+    namespace: staging
+    endpoint: llama-3-8b-staging.staging.svc.cluster.local:8000
+    revision: 1f0c2a9b7d34
+    bundle: sha256:1f0c2a9b7d34cdd1f5a1c1a8c0a6d8d0f2a45b9f6f9d4b7d3d9c3c1d5e6f7a8b
+    release: llama-3-8b-staging
+    verification: "{{ verified }}"
+  register: registered
+
+- name: Say what became routable
+  ansible.builtin.debug:
+    msg: "{{ registered.entry.model_name }} is {{ registered.entry.deployment_status }} at version {{ registered.version }}"
+
+- name: Give a new revision a tenth of the traffic, the one before keeps the rest
+  inference.vllm.vllm_registry:
+    model: llama-3-8b
+    environment: production
+    endpoint: llama-3-8b-canary.production.svc.cluster.local:8000
+    revision: 5d5ea4d2b0c1
+    weight: 10
+
+- name: Take a model out of the routing
+  inference.vllm.vllm_registry:
+    model: llama-3-8b
+    environment: production
+    state: disabled
+    reason: answers are cut off since 14:00, see INC-2041
+
+- name: Put it back, unless somebody changed it meanwhile
+  inference.vllm.vllm_registry:
+    model: llama-3-8b
+    environment: production
+    state: enabled
+    revision: 5d5ea4d2b0c1
+    expected_version: 7
+"""
+
+RETURN = r"""
+entry:
+  description: The entry's row after the run, in check mode as it would be; for O(state=absent) none. Its keys are the columns of C(model_registry_entries).
+  returned: success
+  type: dict
+  sample:
+    deployment_id: 0d6f8f0e-52c6-4a6e-8f0b-3f3b8d7a4b9e
+    model_name: llama-3-8b
+    deployment_environment: staging
+    deployment_revision: 1f0c2a9b7d34
+    deployment_status: ready
+    deployment_endpoint: llama-3-8b-staging.staging.svc.cluster.local:8000
+    deployment_version: 3
+routable:
+  description: Whether routers may send requests to the entry.
+  returned: success
+  type: bool
+version:
+  description: C(deployment_version) of the entry after the run, V(0) when there is none. In check mode the one it has now.
+  returned: success
+  type: int
+event_id:
+  description: The event of the entry's change.
+  returned: when something changed, not in check mode
+  type: int
+event_ids:
+  description: The events of all changes of the run, with those of the revisions that stepped down.
+  returned: when something changed, not in check mode
+  type: list
+  elements: int
+change_id:
+  description: What the events of the run have in common.
+  returned: when something changed, not in check mode
+  type: str
+committed_at:
+  description: The database's time at the change.
+  returned: when something changed, not in check mode
+  type: str
+superseded:
+  description: Revisions that stepped down.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import Error
+from ..module_utils.registry._change import change
+from ..module_utils.registry._options import registry_options
+from ..module_utils.registry._request import entry_options, request
+from ..module_utils.registry._result import result
+from ..module_utils.registry._target import target
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**registry_options(), **entry_options()}, supports_check_mode=True)
+    try:
+        outcome = change(target(module.params), request(module.params), check_mode=module.check_mode)
+    except Error as error:
+        module.fail_json(msg=str(error))
+    for note in outcome.plan.notes:
+        module.warn(note)
+    module.exit_json(**result(outcome))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vllm_registry_schema
+short_description: Bring the registry's database schema to a version
+description:
+  - Applies migration files C(YYYYMMDDHHMMSS_name.up.sql) and C(.down.sql), each in one transaction together with its version.
+  - The version is kept as golang-migrate keeps it, in the same table and under the same advisory lock,
+    so that either tool can carry on where the other stopped.
+  - A table that the platform already has is extended, never replaced; reversing gives back what was there.
+author:
+  - The inference.vllm authors (@inference-vllm)
+extends_documentation_fragment:
+  - inference.vllm._attributes
+  - inference.vllm._attributes.actiongroup_vllm
+  - inference.vllm._registry
+attributes:
+  check_mode:
+    support: full
+    details: Lists the migrations that would run.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  path:
+    description: Directory of the migration files.
+    type: path
+    required: true
+  state:
+    description: Whether to go to the latest migration, or to O(version).
+    type: str
+    choices: [latest, version]
+    default: latest
+  version:
+    description: Version to go to with O(state=version); V(0) reverses all migrations.
+    type: int
+  allow_down:
+    description: Whether migrations may be reversed. What the reversed ones hold is lost.
+    type: bool
+    default: false
+  migrations_table:
+    description:
+      - Table that holds the version.
+      - Give another one where C(schema_migrations) belongs to the platform's own migrations; golang-migrate calls it C(x-migrations-table).
+    type: str
+    default: schema_migrations
+seealso:
+  - module: inference.vllm.vllm_registry
+"""
+
+EXAMPLES = r"""
+- name: Bring the schema up to date
+  inference.vllm.vllm_registry_schema:
+    path: "{{ role_path }}/files/migrations"
+  register: schema
+
+- name: Say what ran
+  ansible.builtin.debug:
+    msg: "version {{ schema.previous_version }} to {{ schema.version }} by {{ schema.applied | length }} migrations"
+
+- name: Give the platform back what it had
+  inference.vllm.vllm_registry_schema:
+    path: "{{ role_path }}/files/migrations"
+    state: version
+    version: 0
+    allow_down: true
+"""
+
+RETURN = r"""
+version:
+  description: Version of the schema after the run, in check mode as it would be.
+  returned: success
+  type: int
+  sample: 20261121100200
+previous_version:
+  description: Version of the schema before.
+  returned: success
+  type: int
+applied:
+  description: The migrations that ran, or would, in order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    version:
+      description: Version of the migration.
+      type: int
+    name:
+      description: Name of the migration.
+      type: str
+    direction:
+      description: V(up) or V(down).
+      type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import Error
+from ..module_utils.registry._migrate import Migrated, migrate, schema_options
+from ..module_utils.registry._migrations import load
+from ..module_utils.registry._options import registry_options
+from ..module_utils.registry._target import target
+
+
+def run(module: AnsibleModule) -> Migrated:
+    params = module.params
+    return migrate(
+        target(params),
+        load(params["path"]),
+        params["version"] if params["state"] == "version" else None,
+        table=params["migrations_table"],
+        allow_down=params["allow_down"],
+        check_mode=module.check_mode,
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={**registry_options(), **schema_options()}, required_if=[("state", "version", ["version"])], supports_check_mode=True)
+    try:
+        done = run(module)
+    except Error as error:
+        module.fail_json(msg=str(error))
+    applied = [step.as_result() for step in done.steps]
+    diff = {"before": {"version": done.before}, "after": {"version": done.after}}
+    module.exit_json(changed=bool(applied), version=done.after, previous_version=done.before, applied=applied, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

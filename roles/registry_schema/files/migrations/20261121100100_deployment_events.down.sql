@@ -1,0 +1,11 @@
+DROP TRIGGER vllm_entries_record_delete ON model_registry_entries;
+DROP TRIGGER vllm_entries_record_update ON model_registry_entries;
+DROP TRIGGER vllm_entries_record_insert ON model_registry_entries;
+DROP TRIGGER vllm_entries_stamp_update ON model_registry_entries;
+DROP TRIGGER vllm_entries_stamp_insert ON model_registry_entries;
+DROP FUNCTION model_registry_record();
+DROP FUNCTION model_registry_action(model_registry_entries, model_registry_entries);
+DROP FUNCTION model_registry_stamp();
+DROP FUNCTION model_registry_entry(model_registry_entries);
+DROP FUNCTION model_registry_essence(model_registry_entries);
+DROP TABLE model_deployment_events;
