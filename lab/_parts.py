@@ -164,6 +164,7 @@ def _kubelet(lab: Lab) -> list[str]:
 
 
 def _postgresql(lab: Lab) -> list[str]:
+    _postgres.forget_killed(lab.layout)
     return _postgres.server(lab.layout, lab.port("postgres"))
 
 

@@ -20,11 +20,11 @@ from ._state import DATABASE_USERS, State
 
 NOBODY = 65534
 DATABASE = "registry"
+# Shared memory in files of the data folder: nothing is left in /dev/shm when a server is killed.
+NO_SHARED_FILES = "dynamic_shared_memory_type=mmap"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # Shared memory in files of the data folder: nothing is left in /dev/shm when the server is killed.
-    "dynamic_shared_memory_type": "mmap",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -62,7 +62,7 @@ def initialise(layout: Layout, state: State) -> None:
     record = layout.run / "initdb.pid"
     former = recorded(record)
     if former:
-        stop([former], signal.SIGKILL, seconds=5)
+        stop([former], None, seconds=10)
     shutil.rmtree(layout.postgres, ignore_errors=True)
     prefix = _unprivileged(layout)
     layout.postgres.mkdir(mode=0o700)
@@ -71,7 +71,7 @@ def initialise(layout: Layout, state: State) -> None:
     if prefix and prefix[0] == SETPRIV[0]:
         os.chown(layout.postgres, NOBODY, NOBODY)
         os.chown(secret, NOBODY, NOBODY)
-    flags = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+    flags = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "-c", NO_SHARED_FILES]
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     running = start([*prefix, str(programs() / "initdb"), "-D", str(new), *flags], record, layout.log("initdb"), env=env, cwd=pathlib.Path("/"))
     if os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1]) != 0:
@@ -79,6 +79,20 @@ def initialise(layout: Layout, state: State) -> None:
     secret.unlink()
     record.unlink()
     new.rename(data(layout))
+
+
+def forget_killed(layout: Layout) -> None:
+    """After kill -9 PostgreSQL leaves its lock file, and refuses to start while a zombie still has the pid that stands in it."""
+    former, lock = recorded(layout.run / "postgres.pid"), data(layout) / "postmaster.pid"
+    if former is None or former.alive() or not lock.exists():
+        return
+    stop(former.helpers(), signal.SIGKILL, seconds=5)
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    lock.unlink()
+    # Line 7: key and id of the one segment of shared memory that is in no file, and that only a living server removes.
+    segment = lines[6].split() if len(lines) > 6 else []
+    if len(segment) == 2 and shutil.which("ipcrm"):
+        subprocess.run([*_as_found(layout), "ipcrm", "-m", segment[1]], capture_output=True, timeout=20, check=False)
 
 
 def prepare(layout: Layout, state: State) -> None:
@@ -90,6 +104,7 @@ def prepare(layout: Layout, state: State) -> None:
             connection.execute(sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(verb, sql.Identifier(user), password))
         if not _exists(connection, "pg_database", "datname", DATABASE):
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER vllm_migrator").format(sql.Identifier(DATABASE)))
+        connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
     with connect(state, "postgres", database=DATABASE) as connection:
         for statement in GRANTS:
             connection.execute(statement)

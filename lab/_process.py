@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -39,24 +40,33 @@ class Process:
             return float(uptime.read().split()[0]) - self.started / TICKS
 
     def signal(self, number: signal.Signals) -> None:
-        """To the whole session, since a program's helpers must not outlive it."""
+        """To its helpers too when it leads a session: they must not outlive it."""
         if not self.alive():
             return
-        try:
-            os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(self.pid) == self.pid:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
 
     def memory_mib(self) -> int:
         """Resident memory of the process and of all that share its session."""
-        return sum(found.resident_kib for found in _every() if found.session == self.pid) // 1024
+        return sum(found.resident_kib for found in every() if found.session == self.pid) // 1024
+
+    def helpers(self) -> list[Process]:
+        """What shares the session; they are there for a moment longer than a leader that was killed."""
+        return [Process(found.pid, found.started) for found in every() if found.session == self.pid != found.pid]
 
 
 @dataclasses.dataclass(frozen=True)
-class _Stat:
+class Stat:
+    """What the lab reads of /proc/PID/stat."""
+
     pid: int
     state: str
+    parent: int
     session: int
+    terminal: int
     started: int
     resident_kib: int
 
@@ -103,10 +113,11 @@ def itself() -> Process:
     return Process(found.pid, found.started)
 
 
-def stop(processes: t.Sequence[Process], number: signal.Signals, *, seconds: float) -> None:
-    """Sends the signal to all, waits, and kills what is left."""
-    for process in processes:
-        process.signal(number)
+def stop(processes: t.Sequence[Process], number: signal.Signals | None, *, seconds: float) -> None:
+    """Sends the signal to all (None: they end by themselves), waits, and kills what is left."""
+    if number is not None:
+        for process in processes:
+            process.signal(number)
     if not _gone(processes, seconds):
         for process in processes:
             process.signal(signal.SIGKILL)
@@ -122,22 +133,23 @@ def _gone(processes: t.Sequence[Process], seconds: float) -> bool:
     return True
 
 
-def _stat(pid: int) -> _Stat | None:
+def _stat(pid: int) -> Stat | None:
     try:
         return _parse(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None
 
 
-def _parse(text: str) -> _Stat | None:
+def _parse(text: str) -> Stat | None:
     head, _, tail = text.rpartition(")")
     fields = tail.split()
     if len(fields) < 22:
         return None
-    return _Stat(int(head.split(" ", 1)[0]), fields[0], int(fields[3]), int(fields[19]), int(fields[21]) * PAGE_KIB)
+    parent, _group, session, terminal = (int(field) for field in fields[1:5])
+    return Stat(int(head.split(" ", 1)[0]), fields[0], parent, session, terminal, int(fields[19]), int(fields[21]) * PAGE_KIB)
 
 
-def _every() -> t.Iterator[_Stat]:
+def every() -> t.Iterator[Stat]:
     for entry in pathlib.Path("/proc").iterdir():
         found = _stat(int(entry.name)) if entry.name.isdigit() else None
         if found is not None:

@@ -7,8 +7,10 @@ import shutil
 import signal
 import typing as t
 
+from . import _postgres
 from ._errors import LabError
 from ._layout import Layout
+from ._leftovers import of_pods
 from ._parts import KUBELET
 from ._process import Process, recorded, stop
 from ._state import locked
@@ -24,14 +26,16 @@ def down(layout: Layout, say: t.Callable[[str], None]) -> None:
     with locked(layout):
         running = {path.stem: found for path in sorted(layout.run.glob("*.pid")) if (found := recorded(path)) and found.alive()}
         _stop(running)
+        orphans = of_pods(layout)
+        stop(orphans, signal.SIGKILL, seconds=5)
         left = [f"{name} (pid {one.pid})" for name, one in running.items() if one.alive()]
         if left:
             raise LabError(f"{', '.join(left)} did not end even by SIGKILL; nothing was removed. End it, then run `down` again.")
+        _postgres.forget_killed(layout)
         shutil.rmtree(layout.state)
-    for folder in (layout.labs,):
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-    ended = ", ".join(running) or "no process, none was running"
+    with contextlib.suppress(OSError):
+        layout.labs.rmdir()
+    ended = ", ".join([*running, *([f"{len(orphans)} processes of pods"] if orphans else [])]) or "no process, none was running"
     say(f"lab {layout.name} is gone: ended {ended}; removed {layout.state}.")
 
 
@@ -39,9 +43,9 @@ def _stop(running: dict[str, Process]) -> None:
     kubelet = running.get(KUBELET)
     if kubelet:
         stop([kubelet], signal.SIGTERM, seconds=KUBELET_SECONDS)
-    # An immediate shutdown, but PostgreSQL still frees its shared memory.
-    database = running.get("postgres")
-    if database:
-        stop([database], signal.SIGQUIT, seconds=5)
+    # Neither by SIGKILL: PostgreSQL must free its shared memory. initdb is done within a second or two, and cannot be hurried without leaving some.
+    for part, number in (("postgres", signal.SIGQUIT), ("initdb", None)):
+        if part in running:
+            stop([running[part]], number, seconds=10)
     # Their state is removed in a moment: there is nothing that they could save.
     stop([process for process in running.values() if process.alive()], signal.SIGKILL, seconds=5)

@@ -1,0 +1,55 @@
+"""Labs of a test's own: these tests kill and end them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from lab._layout import ROOT, Layout
+
+COUNTER = itertools.count(1)
+
+
+class Command(t.Protocol):
+    def __call__(self, *arguments: str, check: bool = ...) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def command() -> Command:
+    """`python -m lab ...`, as a user types it."""
+
+    def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([sys.executable, "-m", "lab", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        assert not check or done.returncode == 0, done.stderr + done.stdout
+        return done
+
+    return run
+
+
+@pytest.fixture
+def own(command: Command) -> t.Iterator[Layout]:
+    """The layout of a lab that nobody else uses; not started, but ended."""
+    layout = Layout(f"own-{os.getpid()}-{next(COUNTER)}")
+    yield layout
+    command("down", "--name", layout.name)
+
+
+def processes_of(layout: Layout) -> list[str]:
+    """Command lines of living processes that name the lab's folder or work in it, by /proc and not by the lab's own records."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            folder = str((entry / "cwd").readlink())
+            zombie = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] in "ZX"
+        except OSError:
+            continue
+        if not zombie and (f"{layout.state}/" in words or f"--name {layout.name} " in f"{words} " or f"{folder}/".startswith(f"{layout.state}/")):
+            found.append(words)
+    return found
