@@ -1,19 +1,26 @@
 # What a client does: ask the Service for the model, then for a few tokens. One line a step; the first failure ends it.
-import http.client, json, os, sys, urllib.error, urllib.request
+import http.client
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
 
-base, model, generation = sys.argv[1], sys.argv[2], sys.argv[3] == "true"
+address, model, generation = sys.argv[1], sys.argv[2], sys.argv[3] == "true"
 
-def ask(path, body=None):
-    request = urllib.request.Request(base + path, json.dumps(body).encode() if body else None, {"Content-Type": "application/json"})
+
+def ask(path: str, body: dict[str, object] | None = None) -> bytes:
+    request = urllib.request.Request(f"http://{address}{path}", json.dumps(body).encode() if body else None, {"Content-Type": "application/json"})
     if os.environ.get("VLLM_API_KEY"):
         request.add_unredirected_header("Authorization", "Bearer " + os.environ["VLLM_API_KEY"])
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.read()
+        with urllib.request.build_opener().open(request, timeout=60) as answer:
+            return bytes(answer.read())
     except urllib.error.HTTPError as error:
         sys.exit(f"FAILED {path} answered {error.code}: {error.read(300).decode(errors='replace')}")
     except (OSError, http.client.HTTPException) as error:
-        sys.exit(f"FAILED {base}{path}: {error}; is a pod ready, and does a NetworkPolicy stand between?")
+        sys.exit(f"FAILED {address}{path}: {error}; is a pod ready, and does a NetworkPolicy stand between?")
+
 
 ask("/health")
 print("ok /health")

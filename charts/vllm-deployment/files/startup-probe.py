@@ -1,13 +1,19 @@
 # The server is up when it has generated one token; until then one sentence says what is missing.
-import http.client, json, os, signal, sys
+import http.client
+import json
+import os
+import signal
+import sys
 
 model, port, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 step = "GET /health"
 
-def late(*_):
+
+def late(*_: object) -> None:
     sys.exit(f"{step} gave no answer within {seconds} s")
 
-def ask(method, path, body=None):
+
+def ask(method: str, path: str, body: str | None = None) -> tuple[int, str]:
     headers = {"Content-Type": "application/json"}
     if os.environ.get("VLLM_API_KEY"):
         headers["Authorization"] = "Bearer " + os.environ["VLLM_API_KEY"]
@@ -15,6 +21,7 @@ def ask(method, path, body=None):
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     return answer.status, answer.read().decode(errors="replace")
+
 
 signal.signal(signal.SIGALRM, late)
 signal.alarm(seconds)
@@ -31,7 +38,7 @@ try:
         sys.exit("there is no /v1/completions: not a generation model? Then set probes.startup.generation to false")
     if status != 200:
         sys.exit(f"{step} answered {status}: {text[:300]}")
-    if not json.loads(text)["usage"]["completion_tokens"] >= 1:
+    if json.loads(text)["usage"]["completion_tokens"] < 1:
         sys.exit(f"{step} answered 200 without a token: {text[:300]}")
 except ConnectionRefusedError:
     sys.exit(f"nothing listens on port {port} yet: the model is loading")

@@ -129,7 +129,11 @@ timeoutSeconds: {{ int .timeoutSeconds }}
 {{- $own := dict "labelSelector" (dict "matchLabels" (include "vllm.selectorLabels" . | fromYaml)) "matchLabelKeys" (list "pod-template-hash") -}}
 {{- $all := list -}}
 {{- range .Values.topologySpreadConstraints -}}
-  {{- $all = append $all (ternary . (merge (dict) . $own) (hasKey . "labelSelector")) -}}
+  {{- if hasKey . "labelSelector" -}}
+    {{- $all = append $all . -}}
+  {{- else -}}
+    {{- $all = append $all (merge (deepCopy .) $own) -}}
+  {{- end -}}
 {{- end -}}
 {{- toYaml $all -}}
 {{- end }}
