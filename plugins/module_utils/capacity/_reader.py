@@ -32,6 +32,8 @@ from ._wanted import Unknown, Wanted, wanted
 #: Pods of the first page: a cluster of at most so many is read in one request.
 FIRST_PAGE = 200
 PAGE = 500
+#: Per-node lists are cheaper up to so many nodes per pod of the cluster.
+NODES_PER_POD = 0.01
 THREADS = 4
 Found = t.TypeVar("Found")
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
@@ -99,7 +101,7 @@ class Reader:
                 return [Pod.parse(item) for item in first.get("items") or () if _objects.counts(item)]
             total = FIRST_PAGE + int(metadata.get("remainingItemCount") or 0)
             del first
-            if pod.rules_between_pods() or len(names) > total / 100:
+            if pod.rules_between_pods() or len(names) > total * NODES_PER_POD:
                 return self._scan(pod, names)
             return self._each(names)
         except Forbidden:
