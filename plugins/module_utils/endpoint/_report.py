@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The numbers of a run, and the sentence. Pure."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from . import _statistics
+from ._finding import Finding
+from ._load import Load, Run
+from ._stream import Sample
+
+Json = dict[str, t.Any]
+METRICS = ("e2e", "ttft", "itl", "tpot")
+
+
+def values(samples: t.Iterable[Sample], metric: str, *, scheduled: bool = False) -> list[float]:
+    """The measured values of one metric; requests that failed have none. ``scheduled`` counts e2e and TTFT from the schedule."""
+    found: list[float] = []
+    for sample in samples:
+        late = sample.sent - sample.start if scheduled else 0.0
+        value = {"e2e": sample.latency, "ttft": sample.ttft, "tpot": sample.tpot}.get(metric)
+        if metric == "itl":
+            found += sample.gaps
+        elif value is not None:
+            found.append(value + late if metric != "tpot" else value)
+    return found
+
+
+def latency(run: Run, load: Load) -> Json:
+    """The result's ``latency``: seconds throughout."""
+    good = [sample for sample in run.samples if not sample.error]
+    errors = collections.Counter(sample.error for sample in run.samples if sample.error)
+    count = len(run.samples)
+    numbers: Json = {metric: _rounded(_statistics.summary(values(good, metric))) for metric in METRICS}
+    if load.rate:
+        numbers["e2e_from_schedule"] = _rounded(_statistics.summary(values(good, "e2e", scheduled=True)))
+        numbers["ttft_from_schedule"] = _rounded(_statistics.summary(values(good, "ttft", scheduled=True)))
+    return numbers | {
+        "method": _statistics.METHOD,
+        "loop": "open" if load.rate else "closed",
+        "concurrency": load.concurrency,
+        "rate": load.rate,
+        "requests": count,
+        "warmup": run.warmups,
+        "failed": sum(errors.values()),
+        "errors": dict(errors),
+        "error_rate": sum(errors.values()) / count if count else None,
+        "duration": round(run.wall, 4),
+        "requests_per_second": _rate(count, run.wall),
+        "output_tokens_per_second": _rate(sum(sample.tokens for sample in good), run.wall),
+        "prober_cpu_share": round(run.cpu_share, 3),
+    }
+
+
+def sentence(model: str, verdict: str, findings: t.Sequence[Finding], gates: t.Sequence[Json], where: str) -> str:
+    """What a person needs to know, the gravest thing first."""
+    if verdict == "pass":
+        done = sum(1 for finding in findings if finding.verdict == "pass")
+        met = f" and {len(gates)} gates" if len(gates) > 1 else " and its gate" if gates else ""
+        return f"{model} serves at {where}: {done} checks{met} passed"
+    for finding in findings:
+        if finding.verdict == verdict:
+            place = f" at pod {finding.pod}" if finding.pod and finding.pod not in finding.message else ""
+            return f"{model}: {_HEAD[verdict]}{finding.name}{place}: {finding.message}"
+    for gate in gates:
+        if gate["verdict"] == verdict:
+            return f"{model}: {_HEAD[verdict]}gate {gate['name']}: {gate['message']}"
+    return f"{model}: {verdict}"
+
+
+_HEAD = {"fail": "", "inconclusive": "cannot tell, "}
+
+
+def _rounded(summary: t.Mapping[str, float | int]) -> Json:
+    return {name: value if isinstance(value, int) else round(value, 6) for name, value in summary.items()}
+
+
+def _rate(amount: float, seconds: float) -> float | None:
+    return round(amount / seconds, 3) if seconds > 0 else None

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The ways to an endpoint: straight to a URL, or to a pod through the API server."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+import typing as t
+
+from .._errors import Error
+from ..cluster._client import Client
+from ..cluster._portforward import ForwardedPort, ForwardError, forward
+from . import _guard
+from ._errors import ProbeError, UnknownError, shown
+from ._guard import Networks, Target
+
+
+@dataclasses.dataclass
+class Direct:
+    """A URL. Its name is resolved once, judged, and the judged address is the one connected to."""
+
+    target: Target
+    allowed: Networks = ()
+    tls: ssl.SSLContext | None = None
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    pod: str = ""
+    _addresses: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        return self.target.url
+
+    @property
+    def authority(self) -> str:
+        return self.target.authority
+
+    @property
+    def prefix(self) -> str:
+        return self.target.path
+
+    def dial(self, seconds: float) -> socket.socket:
+        until = time.perf_counter() + seconds
+        if not self._addresses:
+            self._addresses = resolve(self.target, self.allowed, seconds)
+        opened = self._connect(until)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls is None:
+            return opened
+        try:
+            return self.tls.wrap_socket(opened, server_hostname=self.target.host)
+        except OSError:
+            opened.close()
+            raise
+
+    def _connect(self, until: float) -> socket.socket:
+        last: OSError = TimeoutError("the deadline has passed")
+        for address in self._addresses:
+            left = until - time.perf_counter()
+            if left <= 0:
+                break
+            try:
+                return socket.create_connection((address, self.target.port), left)
+            except OSError as error:
+                last = error
+        raise last
+
+
+def resolve(target: Target, allowed: Networks, seconds: float) -> tuple[str, ...]:
+    """The addresses of a target, all of them allowed; one that is not refuses the name, since it may be the next answer."""
+    try:
+        found: tuple[str, ...] = (str(ipaddress.ip_address(target.host)),)
+    except ValueError:
+        found = _look_up(target, seconds)
+    for address in found:
+        reason = _guard.refusal(address, allowed)
+        if reason:
+            said = reason if address == target.host else f"{target.host} resolves to {reason.replace(' is ', ', ', 1)}"
+            raise ProbeError("denied", f"{said}: not spoken to; list its network in allowed_networks if it is meant")
+    return found
+
+
+def _look_up(target: Target, seconds: float) -> tuple[str, ...]:
+    """getaddrinfo may block far beyond any deadline, so it runs beside us and is left behind."""
+    answer: list[t.Any] = []
+
+    def ask() -> None:
+        try:
+            answer.append(socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not answer:
+        raise ProbeError("dns", f"the name {target.host} was not resolved within {seconds:.3g} s")
+    if isinstance(answer[0], Exception):
+        raise ProbeError("dns", f"the name {target.host} cannot be resolved: {shown(answer[0])}")
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in answer[0]))
+
+
+def tls_context(target: Target, ca_cert: str | None, verify: bool) -> ssl.SSLContext | None:
+    """Made once a run: it loads the CA store."""
+    if target.scheme != "https":
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca_cert)
+    except (OSError, ssl.SSLError) as error:
+        raise Error(f"endpoint_ca_cert {ca_cert} cannot be loaded: {error}") from error
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@dataclasses.dataclass(frozen=True)
+class PortForward:
+    """A pod's port by the API server: needs no route into the cluster, and chooses the pod."""
+
+    client: Client
+    namespace: str
+    pod: str
+    port: int
+    prefix: str = ""
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        return f"pod {self.namespace}/{self.pod}"
+
+    @property
+    def authority(self) -> str:
+        return f"localhost:{self.port}"
+
+    def dial(self, seconds: float) -> ForwardedPort:
+        try:
+            return forward(self.client, self.namespace, self.pod, self.port, seconds)
+        except ForwardError as error:
+            raise UnknownError(str(error)) from error

@@ -1,0 +1,188 @@
+"""Servers that misbehave: each ends in a sentence, within the deadline, with bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import tracemalloc
+import typing as t
+
+import pytest
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _guard
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._errors import ProbeError
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._http import Session
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._stream import Ask, Sample, stream
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._ways import Direct
+
+from tests.unit.endpoint.servers import Behaviour, event, raw, vllm
+
+LOOPBACK = _guard.networks(["127.0.0.0/8"])
+HEAD = b"HTTP/1.1 200 OK\r\n"
+STREAM = HEAD + b"Content-Type: text/event-stream\r\n\r\n"
+
+
+def session(url: str, key: str = "") -> Session:
+    return Session(Direct(_guard.parse(url), LOOPBACK), key)
+
+
+def endless(piece: bytes, first: bytes = b"", pause: float = 0.0) -> t.Callable[[socket.socket], None]:
+    def script(connection: socket.socket) -> None:
+        connection.sendall(first)
+        for _ in range(20_000):
+            connection.sendall(piece)
+            if pause:
+                time.sleep(pause)
+
+    return script
+
+
+MEBIBYTE = b"x" * (1 << 20)
+MISBEHAVIOUR: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
+    "a body of a gigabyte": (endless(MEBIBYTE, HEAD + b"Content-Length: 1073741824\r\n\r\n"), "too_large"),
+    "a body without an end": (endless(MEBIBYTE, HEAD + b"\r\n"), "too_large"),
+    "one chunk of a gigabyte": (endless(MEBIBYTE, HEAD + b"Transfer-Encoding: chunked\r\n\r\n40000000\r\n"), "too_large"),
+    "headers without an end": (endless(b"X-Header: y\r\n", HEAD), "protocol"),
+    "one header line without an end": (endless(b"x" * 4096, HEAD + b"X: "), "protocol"),
+    "continues for ever": (endless(b"HTTP/1.1 100 Continue\r\n\r\n" * 100), "too_large timeout"),
+    "a byte at a time in the body": (endless(b"x", HEAD + b"Content-Length: 1000000\r\n\r\n", 0.05), "timeout"),
+    "a byte at a time in the head": (endless(b"x", HEAD + b"X: ", 0.05), "timeout"),
+    "silence": (lambda connection: time.sleep(3), "timeout"),
+    "nothing": (lambda connection: None, "reset"),
+    "no HTTP": (lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"), "protocol"),
+    "a Content-Length that is too long": (lambda connection: connection.sendall(HEAD + b"Content-Length: 99\r\n\r\nshort"), "truncated"),
+    "a Content-Length that is no number": (endless(b"x" * 4096, HEAD + b"Content-Length: many\r\n\r\n"), "too_large"),
+    "a chunk size that is no number": (lambda connection: connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx"), "truncated"),
+    "a chunk that is cut off": (lambda connection: connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\nshort"), "truncated"),
+    "gzip": (lambda connection: connection.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"), "protocol"),
+    "an invalid status": (lambda connection: connection.sendall(b"HTTP/1.1 banana OK\r\n\r\n"), "protocol"),
+}
+
+
+@pytest.mark.parametrize("case", MISBEHAVIOUR)
+def test_a_server_that_misbehaves_ends_in_a_sentence_in_time_and_in_little_memory(case: str) -> None:
+    script, kind = MISBEHAVIOUR[case]
+    tracemalloc.start()
+    start = time.monotonic()
+    try:
+        with raw(script) as url, pytest.raises(ProbeError) as caught:
+            session(url).ask("GET", "/v1/models", seconds=0.6)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert caught.value.kind in kind.split(), str(caught.value)
+    assert str(caught.value).startswith("GET /v1/models at http://127.0.0.1:")
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - start < 1.6
+    assert peak < 20 << 20
+
+
+STREAMS: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
+    "an event without an end": (endless(b"x" * 4096, STREAM + b"data: "), "too_large"),
+    "events without an end": (endless(event({"choices": [{"delta": {}}]}) * 100, STREAM), "too_large"),
+    "comments for ever": (endless(b": keep-alive\n\n" * 1000, STREAM), "too_large"),
+    "a drip": (endless(b":", STREAM, 0.05), "timeout"),
+    "not JSON": (lambda connection: connection.sendall(STREAM + b"data: {broken\n\n"), "stream"),
+    "JSON that is nested too deep": (lambda connection: connection.sendall(STREAM + b"data: " + b"[" * 100_000 + b"\n\n"), "stream"),
+    "a list": (lambda connection: connection.sendall(STREAM + b"data: []\n\n"), "stream"),
+    "an end without [DONE]": (lambda connection: connection.sendall(STREAM + event({"choices": [{"delta": {}}]})), "truncated"),
+    "[DONE] alone": (lambda connection: connection.sendall(STREAM + b"data: [DONE]\n\n"), "stream"),
+    "more after [DONE]": (lambda connection: connection.sendall(STREAM + event({"choices": [{}]}) + b"data: [DONE]\n\n" + event({"choices": []})), "stream"),
+    "an error inside a 200": (
+        lambda connection: connection.sendall(STREAM + event({"error": {"message": "EngineCore encountered an issue", "code": 500}}) + b"data: [DONE]\n\n"),
+        "stream",
+    ),
+    "a cut-off answer": (
+        lambda connection: connection.sendall(
+            STREAM + event({"choices": [{"finish_reason": "abort"}]}) + event({"choices": [], "usage": {"completion_tokens": 1}}) + b"data: [DONE]\n\n"
+        ),
+        "aborted",
+    ),
+    "no usage": (lambda connection: connection.sendall(STREAM + event({"choices": [{"finish_reason": "stop"}]}) + b"data: [DONE]\n\n"), "no_tokens"),
+    "another model": (lambda connection: connection.sendall(STREAM + event({"model": "other", "choices": [{}]}) + b"data: [DONE]\n\n"), "wrong_model"),
+    "not a stream": (lambda connection: connection.sendall(HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"), "stream"),
+    "an HTTP error": (lambda connection: connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), "http_503"),
+}
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_a_stream_that_misbehaves_ends_in_a_sentence_in_time(case: str) -> None:
+    script, kind = STREAMS[case]
+    ask = Ask("chat", "llama-3-8b", "Say OK.", 8, 0.6, frozenset({"llama-3-8b"}))
+    start = time.monotonic()
+    with raw(script) as url, pytest.raises(ProbeError) as caught:
+        stream(session(url), ask, Sample(0.0))
+    assert caught.value.kind == kind, str(caught.value)
+    assert time.monotonic() - start < 1.6
+
+
+def test_nothing_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ProbeError, match="connection refused") as caught:
+        session(f"http://127.0.0.1:{port}").ask("GET", "/health", seconds=2)
+    assert caught.value.kind == "refused"
+
+
+def test_a_redirect_is_reported_and_never_followed_and_the_key_stays() -> None:
+    with vllm() as (other, seen), vllm() as (url, behaviour):
+        behaviour.routes["/v1/models"] = (302, {"Location": f"{other}/v1/models"}, b"")
+        answer = session(url, "canary-key").ask("GET", "/v1/models", seconds=2)
+    assert (answer.status, answer.headers["Location"]) == (302, f"{other}/v1/models")
+    assert seen.seen == []
+
+
+def test_the_connection_is_kept_between_requests_and_a_stale_one_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    with vllm() as (url, _behaviour):
+        asked = session(url)
+        dialled = 0
+        dial = asked.way.dial
+
+        def counting(seconds: float) -> t.Any:
+            nonlocal dialled
+            dialled += 1
+            return dial(seconds)
+
+        monkeypatch.setattr(asked.way, "dial", counting)
+        for _ in range(3):
+            assert asked.ask("GET", "/version", seconds=2).json() == {"version": "0.32.0"}
+        assert dialled == 1
+        # The server closed it while nobody looked, as vLLM does after 5 idle seconds.
+        assert asked._connection is not None
+        t.cast(socket.socket, asked._connection.wire._pipe).shutdown(socket.SHUT_RDWR)
+        asked._used -= 10
+        assert asked.ask("GET", "/version", seconds=2).status == 200
+        assert dialled == 2
+
+
+def test_a_connection_that_breaks_in_use_is_a_failure_and_not_asked_again() -> None:
+    asked_for = 0
+
+    def script(connection: socket.socket) -> None:
+        nonlocal asked_for
+        asked_for += 1
+        connection.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+        with contextlib.suppress(OSError):
+            connection.recv(65536)
+
+    with raw(script) as url:
+        asked = session(url)
+        asked.ask("GET", "/health", seconds=2)
+        with pytest.raises(ProbeError, match="closed the connection"):
+            asked.ask("GET", "/health", seconds=2)
+    assert asked_for == 1
+
+
+def test_proxy_variables_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with vllm() as (url, _behaviour):
+        assert session(url).ask("GET", "/health", seconds=2).status == 200
+
+
+def test_the_request_is_what_a_server_expects() -> None:
+    with vllm(Behaviour(key="k1")) as (url, behaviour):
+        session(url, "k1").ask("GET", "/v1/models", seconds=2)
+    method, path, headers = behaviour.seen[0]
+    assert (method, path) == ("GET", "/v1/models")
+    assert headers == {"Host": url.removeprefix("http://"), "User-Agent": "inference.vllm", "Accept-Encoding": "identity", "Authorization": "Bearer k1"}
