@@ -18,8 +18,9 @@ import uuid
 from .._deadline import Deadline, backoff
 from .._errors import DeadlineError
 from ._errors import Conflict, Lost, RegistryError
-from ._plan import Plan, Row, plan
+from ._plan import Plan, plan
 from ._request import Request
+from ._rows import Row
 from ._session import Session, opened
 from ._store import Store
 from ._target import Target
@@ -30,7 +31,7 @@ ATTEMPTS = 6
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """``events`` are those of this run's rows, the asked one's last."""
+    """``entry`` is the row that was asked for; ``events`` are those of all rows of the run."""
 
     changed: bool
     plan: Plan
@@ -88,8 +89,10 @@ def _attempt(session: Session, request: Request, change_id: str, check_mode: boo
 
 
 def _outcome(decided: Plan, events: t.Sequence[Row]) -> Outcome:
-    entry = events[-1]["entry_after"] if events and decided.subject is not None else decided.subject
-    return Outcome(True, decided, entry, tuple(events))
+    """What the database wrote, in the words of its own events."""
+    revision = (decided.subject or {}).get("deployment_revision")
+    mine = [event for event in events if event["deployment_revision"] == revision]
+    return Outcome(True, decided, mine[-1]["entry_after"] if mine else decided.subject, tuple(events))
 
 
 def _context(request: Request, decided: Plan, change_id: str) -> dict[str, t.Any]:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ._change import Outcome
-from ._plan import COUNTED, Row, Write
-from ._status import ROUTABLE
+from ._rows import COUNTED, Row, Write, routable
 from ._store import plain
 
 
@@ -22,13 +21,13 @@ def result(outcome: Outcome) -> dict[str, t.Any]:
     answer: dict[str, t.Any] = {
         "changed": outcome.changed,
         "entry": plain(entry) if entry else None,
-        "routable": bool(entry) and t.cast(Row, entry)["deployment_status"] in ROUTABLE,
+        "routable": routable(entry),
         "version": entry.get("deployment_version", 0) if entry else 0,
         "superseded": [write.before["deployment_revision"] for write in outcome.plan.writes if _steps_down(write) and write.before],
         "diff": {"before": _side(outcome, "before"), "after": _side(outcome, "after")},
     }
     if outcome.events:
-        last = outcome.events[-1]
+        last = next((event for event in outcome.events if entry and event["deployment_id"] == entry["deployment_id"]), outcome.events[-1])
         answer.update(event_id=last["event_id"], change_id=last["change_id"], committed_at=last["occurred_at"])
         answer["event_ids"] = [event["event_id"] for event in outcome.events]
     return answer

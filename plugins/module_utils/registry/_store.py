@@ -14,8 +14,8 @@ import json
 import typing as t
 
 from ._errors import Conflict
-from ._plan import Row, Write
 from ._request import Request
+from ._rows import Row, Write
 from ._session import Session
 
 _SCOPE = "coalesce(%s::text, model_registry_default_organization())"

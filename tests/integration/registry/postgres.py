@@ -61,7 +61,17 @@ class Cluster:
         return cluster
 
     def start(self) -> None:
-        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "fsync": "off", "max_connections": 60}
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": 60,
+            # Nothing but the tests writes to the log: some of them compare its position.
+            "autovacuum": "off",
+            "wal_level": "minimal",
+            "max_wal_senders": 0,
+        }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(

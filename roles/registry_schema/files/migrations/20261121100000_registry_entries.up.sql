@@ -48,7 +48,7 @@ BEGIN
             (14, 'deployment_bundle_content', 'jsonb', '', 'The bundle itself, as it was hashed.'),
             (15, 'deployment_release', 'text', '', 'Helm release.'),
             (16, 'deployment_release_revision', 'integer', '', 'Helm revision at the last change of the row.'),
-            (17, 'deployment_weight', 'smallint', '', 'Percent of the traffic while several revisions share it; empty: all of it.'),
+            (17, 'deployment_weight', 'smallint', '', 'Percent of the traffic; 100: all of it, less: it is shared with other revisions.'),
             (18, 'deployment_reason', 'text', '', 'Why the entry is disabled, degraded or failed; routers may show it.'),
             (19, 'deployment_version', 'bigint', 'NOT NULL DEFAULT 0', 'Grows by one with every change of the row.'),
             (20, 'deployment_created_at', 'timestamptz', '', 'When the registry inserted the row; empty for a row that it found and took over.'),
@@ -111,7 +111,7 @@ COMMENT ON FUNCTION model_registry_default_organization() IS 'Organisation of an
 ALTER TABLE model_registry_entries
     ADD CONSTRAINT vllm_entries_complete CHECK (deployment_id IS NULL OR (
         model_name IS NOT NULL AND deployment_environment IS NOT NULL AND deployment_revision IS NOT NULL
-        AND deployment_status IS NOT NULL AND deployment_endpoint IS NOT NULL)),
+        AND deployment_status IS NOT NULL AND deployment_endpoint IS NOT NULL AND deployment_weight IS NOT NULL)),
     ADD CONSTRAINT vllm_entries_status CHECK (deployment_id IS NULL OR deployment_status IN
         ('pending', 'deploying', 'ready', 'degraded', 'failed', 'disabled', 'superseded')),
     ADD CONSTRAINT vllm_entries_environment CHECK (deployment_id IS NULL OR deployment_environment IN ('development', 'staging', 'production')),
@@ -122,7 +122,7 @@ CREATE INDEX vllm_entries_model ON model_registry_entries (model_name, deploymen
 CREATE UNIQUE INDEX vllm_entries_id ON model_registry_entries (deployment_id);
 CREATE UNIQUE INDEX vllm_entries_revision ON model_registry_entries
     (model_name, deployment_environment, deployment_revision, coalesce(organization_id::text, '')) WHERE deployment_id IS NOT NULL;
--- The backstop of the advisory lock: one routable revision, unless weights are set on purpose.
+-- The backstop of the advisory lock: one revision has all of the traffic, unless weights are set on purpose.
 CREATE UNIQUE INDEX vllm_entries_one_routable ON model_registry_entries
     (model_name, deployment_environment, coalesce(organization_id::text, ''))
-    WHERE deployment_id IS NOT NULL AND deployment_weight IS NULL AND deployment_status IN ('ready', 'degraded');
+    WHERE deployment_id IS NOT NULL AND deployment_weight = 100 AND deployment_status IN ('ready', 'degraded');

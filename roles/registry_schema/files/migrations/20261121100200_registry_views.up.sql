@@ -8,14 +8,14 @@ WITH entries AS (
     WHERE e.deployment_id IS NOT NULL AND e.deployment_status <> 'superseded'
 ), shared AS (
     SELECT e.*,
-        bool_or(routable AND deployment_weight IS NULL) OVER of_model AS has_whole,
+        bool_or(routable AND deployment_weight = 100) OVER of_model AS has_whole,
         sum(deployment_weight) FILTER (WHERE routable) OVER of_model AS weights
     FROM entries e
     WINDOW of_model AS (PARTITION BY organization, model_name, deployment_environment)
 ), shares AS (
     SELECT s.*, CASE
         WHEN NOT routable THEN 0
-        WHEN has_whole THEN CASE WHEN deployment_weight IS NULL THEN 1 ELSE 0 END
+        WHEN has_whole THEN CASE WHEN deployment_weight = 100 THEN 1 ELSE 0 END
         WHEN weights = 0 THEN 0
         ELSE round(deployment_weight::numeric / weights, 6) END AS share
     FROM shared s
@@ -56,7 +56,7 @@ COMMENT ON COLUMN model_routes.url IS 'Base URL of the engine.';
 COMMENT ON COLUMN model_routes.share IS 'Part of the requests that name no revision, 0 to 1; adds up to 1 over a model''s routable revisions.';
 COMMENT ON COLUMN model_routes.is_default IS 'The revision for requests that name none, for routers that do not split.';
 COMMENT ON COLUMN model_routes.status IS 'Status of the entry.';
-COMMENT ON COLUMN model_routes.weight IS 'Weight as set; empty: all of the traffic.';
+COMMENT ON COLUMN model_routes.weight IS 'Weight as set, in percent.';
 COMMENT ON COLUMN model_routes.display_name IS 'Name shown to people.';
 COMMENT ON COLUMN model_routes.input_cost_per_token IS 'Price of one prompt token.';
 COMMENT ON COLUMN model_routes.output_cost_per_token IS 'Price of one generated token.';

@@ -1,0 +1,92 @@
+"""Every server version found here, each with a database per test, its schema made by our own migrations and grants by the role's statements."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _migrate, _migrations, _request, _target
+
+from tests.integration.registry.postgres import Cluster, Database, installations
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+MIGRATIONS = ROOT / "roles" / "registry_schema" / "files" / "migrations"
+
+#: What roles/registry_schema/tasks/grants.yml grants; test_role.py compares.
+GRANTS = (
+    "GRANT USAGE ON SCHEMA public TO vllm_operator, vllm_reader",
+    "GRANT SELECT ON model_registry_entries, model_deployment_events, model_routes, model_mappings TO vllm_operator, vllm_reader",
+    "GRANT INSERT, UPDATE, DELETE ON model_registry_entries TO vllm_operator",
+)
+
+
+@pytest.fixture(scope="session", params=sorted(installations(), reverse=True), ids=lambda version: f"postgresql-{version}")
+def any_cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
+    cluster = Cluster.create(installations()[request.param])
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> t.Iterator[Cluster]:
+    """The newest server."""
+    versions = installations()
+    cluster = Cluster.create(versions[max(versions, key=int)])
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def empty(any_cluster: Cluster) -> Database:
+    """A database without any table."""
+    return any_cluster.database()
+
+
+@pytest.fixture
+def registry(cluster: Cluster) -> Database:
+    """A database with the registry's schema and grants."""
+    return prepared(cluster.database())
+
+
+def prepared(database: Database) -> Database:
+    migrate(database)
+    for grant in GRANTS:
+        database.query(grant)
+    return database
+
+
+def migrations() -> tuple[_migrations.Migration, ...]:
+    return _migrations.load(str(MIGRATIONS))
+
+
+def migrate(database: Database, version: int | None = None, **more: t.Any) -> _migrate.Migrated:
+    return _migrate.migrate(_target.target(database.options("vllm_migrator"), {}), migrations(), version, allow_down=True, **more)
+
+
+def entry(**more: t.Any) -> dict[str, t.Any]:
+    """Options of vllm_registry for one entry; None takes an option away."""
+    options = {
+        "state": "present",
+        "model": "llama-3-8b",
+        "environment": "staging",
+        "revision": "rev-a",
+        "endpoint": "llama-3-8b-staging.staging.svc.cluster.local:8000",
+        "status": "ready",
+        **more,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def change(database: Database, *, check_mode: bool = False, connection: dict[str, t.Any] | None = None, **more: t.Any) -> _change.Outcome:
+    target = _target.target({**database.options(), **(connection or {})}, {})
+    return _change.change(target, _request.request(entry(**more)), check_mode=check_mode)
+
+
+def verb(database: Database, state: str, **more: t.Any) -> _change.Outcome:
+    """absent, enabled or disabled."""
+    return change(database, state=state, **{"endpoint": None, "revision": None, **more})
