@@ -12,7 +12,6 @@ The kubernetes package's clients build a Python object per field: 144 s for 100,
 
 from __future__ import annotations
 
-import functools
 import http.client
 import json
 import random
@@ -25,7 +24,7 @@ import urllib.parse
 
 from .._deadline import Deadline
 from .._errors import DeadlineError, Error
-from . import _reading
+from . import _transport
 from ._connection import Connection
 
 Json = dict[str, t.Any]
@@ -124,7 +123,7 @@ class Client:
             page = self.raw("GET", path, asked)
             yield page
             try:
-                token = _continue_token(page)
+                token = _transport.continue_token(page)
             except (ValueError, KeyError, AttributeError) as error:
                 raise self._garbled("GET", path) from error
             if not token:
@@ -177,10 +176,10 @@ class Client:
         try:
             connection = self._open(attempt.seconds)
             # Every read gets what is left of the attempt, so that an answer that drips is bounded as a whole.
-            connection.response_class = functools.partial(_answer, lambda: max(0.001, attempt.remaining()))
+            connection.response_class = _transport.answers(lambda: max(0.001, attempt.remaining()))
             self._send(connection, method, target, payload, kind)
             response = connection.getresponse()
-            answer = _reading.body(response)
+            answer = _transport.body(response)
         except DeadlineError:
             self._close()
             raise
@@ -220,7 +219,7 @@ class Client:
         first = (proxy.hostname or "", proxy.port) if proxy else (host, port)
         connection: http.client.HTTPConnection
         if self._tls is not None:
-            connection = _NamedTLS(*first, timeout=timeout, context=self._tls)
+            connection = _transport.NamedTLS(*first, timeout=timeout, context=self._tls)
             connection.named = (self._tls, self.connection.tls_server_name)
         else:
             connection = http.client.HTTPConnection(*first, timeout=timeout)
@@ -245,39 +244,8 @@ class Client:
         return kind(text, status=status, reason=reason, path=path)
 
 
-def _answer(left: _reading.Left, sock: t.Any, **options: t.Any) -> http.client.HTTPResponse:
-    return http.client.HTTPResponse(t.cast(t.Any, _reading.Bounded(sock, left)), **options)
-
-
-class _NamedTLS(http.client.HTTPSConnection):
-    """HTTPS to an address whose certificate may carry another name (kubeconfig's ``tls-server-name``)."""
-
-    named: tuple[ssl.SSLContext, str | None]
-
-    def connect(self) -> None:
-        context, name = self.named
-        if name is None:
-            super().connect()
-            return
-        http.client.HTTPConnection.connect(self)
-        self.sock = context.wrap_socket(self.sock, server_hostname=name)
-
-
 def _plain(query: Query) -> dict[str, str]:
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in query.items()}
-
-
-def _continue_token(page: bytes) -> str:
-    """The list's metadata stands before its items, so the first 4 KiB hold the token; else the whole page is parsed."""
-    head = page[:4096]
-    marker = head.find(b'"items":')
-    if marker < 0:
-        return t.cast(str, json.loads(page)["metadata"].get("continue", ""))
-    start = head.find(b'"metadata":')
-    if 0 <= start < marker:
-        metadata, _end = json.JSONDecoder().raw_decode(head[start + len(b'"metadata":') :].decode().lstrip())
-        return t.cast(str, metadata.get("continue", ""))
-    return t.cast(str, json.loads(page)["metadata"].get("continue", ""))
 
 
 def _status(answer: bytes) -> tuple[str, str]:

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""HTTP connections whose answers are read within a time budget, however they come: dripped, cut off, packed, or without end."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import io
+import json
+import socket
+import ssl
+import typing as t
+import zlib
+
+#: Largest answer that is held in memory. A page of 500 pods has 3 MB.
+LARGEST = 1 << 30
+_PIECE = 1 << 20
+
+Left = t.Callable[[], float]
+
+
+class NamedTLS(http.client.HTTPSConnection):
+    """HTTPS to an address whose certificate may carry another name (kubeconfig's ``tls-server-name``)."""
+
+    named: tuple[ssl.SSLContext, str | None]
+
+    def connect(self) -> None:
+        context, name = self.named
+        if name is None:
+            super().connect()
+            return
+        http.client.HTTPConnection.connect(self)
+        self.sock = context.wrap_socket(self.sock, server_hostname=name)
+
+
+def answers(left: Left) -> t.Any:
+    """A ``response_class`` whose every read, of the header lines too, gets what ``left`` says in seconds."""
+    return functools.partial(_answer, left)
+
+
+def _answer(left: Left, sock: socket.socket, **options: t.Any) -> http.client.HTTPResponse:
+    return http.client.HTTPResponse(t.cast(t.Any, _Bounded(sock, left)), **options)
+
+
+class _Bounded:
+    """Stands in for a socket where http.client makes its file: before every read the timeout becomes what is left."""
+
+    def __init__(self, sock: socket.socket, left: Left) -> None:
+        self._sock = sock
+        self._left = left
+
+    def makefile(self, mode: str, *_rest: object) -> io.BufferedReader:
+        return io.BufferedReader(_Timed(self._sock, self._left))
+
+
+class _Timed(io.RawIOBase):
+    def __init__(self, sock: socket.socket, left: Left) -> None:
+        super().__init__()
+        self._sock = sock
+        self._left = left
+        # The socket's own file keeps it open until the answer is read, also when the connection is to be closed after it.
+        self._file = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int | None:
+        self._sock.settimeout(self._left())
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def body(response: http.client.HTTPResponse) -> bytes:
+    """The whole body, unpacked. Raises HTTPException when it ends too early or never."""
+    unpack = zlib.decompressobj(wbits=31) if response.getheader("Content-Encoding", "").lower() == "gzip" else None
+    pieces, size = [], 0
+    while piece := response.read1(_PIECE):
+        if unpack:
+            piece = _unpacked(unpack, piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise http.client.HTTPException(f"the answer is larger than {LARGEST >> 20} MiB")
+        pieces.append(piece)
+    # read1() says nothing when the connection ends before Content-Length is reached, or in the middle of what was packed.
+    if response.length or (unpack and not unpack.eof):
+        raise http.client.IncompleteRead(b"", response.length)
+    # Python 3.11's read1() leaves a fully read answer open, and then the connection refuses the next request.
+    response.close()
+    return b"".join(pieces)
+
+
+def _unpacked(unpack: t.Any, piece: bytes) -> bytes:
+    try:
+        return t.cast(bytes, unpack.decompress(piece, LARGEST))
+    except zlib.error as error:
+        raise http.client.HTTPException(f"the packed answer is damaged: {error}") from error
+
+
+def continue_token(page: bytes) -> str:
+    """The list's metadata stands before its items, so the first 4 KiB hold the token; else the whole page is parsed."""
+    head = page[:4096]
+    marker = head.find(b'"items":')
+    if marker < 0:
+        return t.cast(str, json.loads(page)["metadata"].get("continue", ""))
+    start = head.find(b'"metadata":')
+    if 0 <= start < marker:
+        metadata, _end = json.JSONDecoder().raw_decode(head[start + len(b'"metadata":') :].decode().lstrip())
+        return t.cast(str, metadata.get("continue", ""))
+    return t.cast(str, json.loads(page)["metadata"].get("continue", ""))
