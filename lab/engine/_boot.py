@@ -87,7 +87,9 @@ def non_default(settings: Settings) -> dict[str, t.Any]:
 
 
 def _bind(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in (settings.args.host or "") else socket.AF_INET, socket.SOCK_STREAM)
+    """The protocol is named because asyncio sets TCP_NODELAY only on sockets that name it; without it an answer costs 40 ms."""
+    family = socket.AF_INET6 if ":" in (settings.args.host or "") else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((settings.args.host or "", settings.args.port if settings.args.port is not None else 8000))
     return listener

@@ -95,7 +95,11 @@ def _check_messages(messages: list[t.Any]) -> None:
 
 def _check_tools(server: Server, read: Body, body: Body) -> None:
     choice = body.get("tool_choice", "auto") if read.get("tools") else "none"
-    if choice == "auto" and not server.settings.args.enable_auto_tool_choice:
+    args = server.settings.args
+    if choice not in ("auto", "none") and not args.tool_call_parser:
+        asked = f'function "{_forced_tool(read, body)}"' if isinstance(choice, dict) else f'"{choice}"'
+        raise ApiError(400, f"tool_choice={asked} requires --tool-call-parser to be set")
+    if choice == "auto" and not args.enable_auto_tool_choice:
         raise ApiError(400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set')
 
 

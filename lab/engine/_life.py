@@ -17,7 +17,7 @@ import typing as t
 import uvicorn
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from ._app import build
+from ._app import build, entries
 from ._control import QuietServer, follow_file, serve_port
 from ._core import Engine, grow
 from ._faults import Faults
@@ -76,6 +76,9 @@ async def _serve(settings: Settings, faults: Faults, listener: socket.socket) ->
         ssl_certfile=args.ssl_certfile,
     )
     _silence(settings.quiet_paths)
+    info("launcher.py:186", "Available routes are:")
+    for path, methods, _ in entries(server):
+        info("launcher.py:195", f"Route: {path}, Methods: {', '.join(methods.split())}")
     http = QuietServer(config)
     life = Life(server, http)
     loop = asyncio.get_running_loop()

@@ -26,8 +26,8 @@ _FIELDS = {"model": "str", "stream": "bool", "temperature": "float", "top_p": "f
 
 
 async def invocations(request: Request) -> Response:
-    """Generates like /v1, and no API key guards it."""
-    server, body = server_of(request), await json_body(request)
+    """Generates like /v1, and no API key guards it; SageMaker's layer takes the model's name out, so a wrong one is answered too."""
+    server, body = server_of(request), await json_body(request) | {"model": None}
     return await (chat if "messages" in body else text_completion)(server, request, body)
 
 

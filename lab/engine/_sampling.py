@@ -60,9 +60,9 @@ def sampling_from(read: Body, body: Body, room: int, default_max: int | None, fo
     """``room`` is what the context leaves after the prompt; without max_tokens the answer may fill it."""
     asked = read.get("max_completion_tokens", read.get("max_tokens"))
     _check_ranges(read)
-    if asked is not None and asked < 1:
-        raise parameter_error(f"max_tokens must be at least 1, got {asked}.", "max_tokens", asked)
     max_tokens = min(room, asked if asked is not None else default_max or room)
+    if max_tokens < 1:
+        raise parameter_error(f"max_tokens must be at least 1, got {max_tokens}.", "max_tokens", max_tokens)
     _check_counts(read, max_tokens)
     stop = _stop(body.get("stop"))
     options = read.get("stream_options", {})
