@@ -1,0 +1,91 @@
+"""Pods of the lab through the API server, as the operator that the documents describe."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import subprocess
+import sys
+
+from tests.integration.endpoint.conftest import KEY, Platform, verdicts
+
+GATES = {"p95_e2e_seconds": {"max": 3, "min_samples": 5}}
+
+
+def test_each_pod_is_checked_alone_and_the_load_is_spread_over_all(platform: Platform) -> None:
+    platform.deploy("model", replicas=2)
+    result = platform.verified(deployment="model", pods="new", key_required=True, gates=GATES)
+    assert result["verdict"] == "pass", result["message"]
+    assert result["pods"] == platform.pods("model")
+    assert result["message"].startswith(f"llama-3-8b serves at 2 new pods of {platform.namespace}/model: ")
+    chats = [check["pod"] for check in result["checks"] if check["name"] == "chat"]
+    assert chats == platform.pods("model")
+    assert KEY not in json.dumps(result)
+
+
+def test_one_bad_pod_behind_a_service_is_found_and_named(platform: Platform) -> None:
+    platform.deploy("good", app="model", replicas=2)
+    platform.deploy("bad", app="model", LAB_ENGINE_ERROR_RATE="1")
+    result = platform.verified(service="model", gates=GATES)
+    assert result["verdict"] == "fail"
+    (bad,) = platform.pods("bad")
+    assert {check["pod"] for check in result["checks"] if check["verdict"] == "fail"} == {bad}
+    assert bad in result["message"]
+
+
+def test_only_pods_of_the_newest_replica_set_count_as_new(platform: Platform) -> None:
+    platform.deploy("model")
+    (old,) = platform.pods("model")
+    platform.deploy("model", wait=False, LAB_ENGINE_START_FAULT="never_ready")
+    for _ in range(100):
+        if len(platform.pods("model")) == 2:
+            break
+    served, new = platform.verified(deployment="model"), platform.verified(deployment="model", pods="new")
+    assert (served["verdict"], served["pods"]) == ("pass", [old])
+    assert (new["verdict"], new["pods"]) == ("inconclusive", [])
+    assert "has no ready pod of its newest ReplicaSet" in new["message"]
+
+
+def test_a_broken_pod_fails_while_its_health_is_fine(platform: Platform) -> None:
+    platform.deploy("model", LAB_ENGINE_BROKEN_AFTER="0")
+    result = platform.verified(deployment="model", pods="new")
+    assert (verdicts(result)["health"], verdicts(result)["chat"]) == ("pass", "fail")
+    assert "EngineCore encountered an issue" in result["message"]
+
+
+def test_who_may_not_forward_ports_learns_the_missing_permission_and_nothing_about_the_model(platform: Platform) -> None:
+    platform.deploy("model")
+    result = platform.verified("viewer", deployment="model")
+    assert result["verdict"] == "inconclusive"
+    assert "create on pods/portforward" in result["message"]
+
+
+def test_what_does_not_exist_is_inconclusive_and_named(platform: Platform) -> None:
+    for options in ({"deployment": "nothing"}, {"service": "nothing"}, {"pod": "nothing"}):
+        result = platform.verified(**options)
+        assert result["verdict"] == "inconclusive"
+        assert "nothing" in result["message"]
+
+
+def test_a_pod_that_is_removed_in_the_middle_does_not_hang_the_run(platform: Platform) -> None:
+    platform.deploy("model", LAB_ENGINE_TTFT_MS="100")
+    (pod,) = platform.pods("model")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(platform.verified, deployment="model", checks=["latency"], samples=60, concurrency=2, timeout=20.0)
+        concurrent.futures.wait([running], timeout=2)
+        platform.delete_pod(pod)
+        result = running.result(timeout=40)
+    assert result["duration"] < 21
+    assert result["verdict"] in ("fail", "inconclusive")
+
+
+def test_the_module_in_a_play_tells_no_secret_even_at_the_highest_verbosity(platform: Platform) -> None:
+    platform.deploy("model")
+    options = {"way": "port_forward", "namespace": platform.namespace, "deployment": "model", "pods": "new", "model": "llama-3-8b", "gates": GATES}
+    command = ["ansible", "localhost", "-vvvv", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+    command += ["-m", "inference.vllm.vllm_endpoint_verify", "-a", json.dumps(options)]
+    environ = {**platform.lab.environ(), "ANSIBLE_DEPRECATION_WARNINGS": "0", "VLLM_API_KEY": KEY}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"changed": false' in done.stdout or "changed: false" in done.stdout
+    assert KEY not in done.stdout + done.stderr
