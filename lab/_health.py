@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import psycopg
 
 from . import _postgres
@@ -19,10 +21,20 @@ def trouble(lab: Lab, part: str) -> str | None:
     if part == "postgres":
         return _database(lab)
     if part == KUBELET:
-        return None
+        return _held(lab.layout.state / "kubelet.lock")
     if part == "etcd":
         return healthz(lab.port("etcd"), "/readyz", trust(lab.layout, authority="etcd-ca", identity="etcd-client"))
     return healthz(lab.port(part), ROUTES[part], trust(lab.layout, identity="admin"))
+
+
+def _held(lock: pathlib.Path) -> str | None:
+    """The kubelet holds this lock as long as it works. Only looked at: whoever tries a lock, even for a moment, can make its owner fail."""
+    try:
+        inode = str(lock.stat().st_ino)
+    except FileNotFoundError:
+        return "starting"
+    rows = [line.split() for line in pathlib.Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    return None if any(row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode for row in rows) else "starting"
 
 
 def _database(lab: Lab) -> str | None:

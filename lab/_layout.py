@@ -60,6 +60,11 @@ class Layout:
     def log(self, part: str) -> pathlib.Path:
         return self.state / "logs" / f"{part}.log"
 
+    def last_words(self, part: str) -> str:
+        """The last line of a part's log, and where the rest is."""
+        lines = self.log(part).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"{lines[-1][:300] if lines else 'it said nothing'} ({self.log(part)})"
+
     def kubeconfig(self, who: str = "admin") -> pathlib.Path:
         return self.state / ("kubeconfig" if who == "admin" else f"kubeconfig-{who}")
 

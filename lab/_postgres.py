@@ -75,7 +75,7 @@ def initialise(layout: Layout, state: State) -> None:
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     running = start([*prefix, str(programs() / "initdb"), "-D", str(new), *flags], record, layout.log("initdb"), env=env, cwd=pathlib.Path("/"))
     if os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1]) != 0:
-        raise LabError(f"PostgreSQL could not be initialised; {layout.log('initdb')} says why.")
+        raise LabError(f"PostgreSQL could not be initialised: {layout.last_words('initdb')}")
     secret.unlink()
     record.unlink()
     new.rename(data(layout))
@@ -153,7 +153,8 @@ def _unprivileged(layout: Layout) -> list[str]:
     """PostgreSQL refuses root. As `nobody` when that user can reach the folders, else as root seen from a namespace where it is not root."""
     if os.geteuid() != 0:
         return []
-    version = [str(programs() / "postgres"), "--version"]
+    # By way of a shell: setpriv itself still has root's capabilities when it looks up the program.
+    version = ["/bin/sh", "-c", '"$0" --version', str(programs() / "postgres")]
     if _works([*SETPRIV, "test", "-x", str(layout.state)]) and _works([*SETPRIV, *version]):
         return SETPRIV
     if _works([*UNSHARE, *version]):

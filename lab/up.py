@@ -20,7 +20,7 @@ from ._process import recorded
 from ._state import State, create, load, locked, save
 
 Say = t.Callable[[str], None]
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
 SLOW_SECONDS = 1.0
 
 
@@ -30,17 +30,21 @@ def up(layout: Layout, nodes: list[Node] | None, say: Say) -> None:
     with locked(layout):
         state = load(layout)
         _same_nodes(layout, state, nodes)
-        if state is not None and state.ready and not _troubles(Lab(layout, state)):
+        began = time.monotonic()
+        dead = [part for part in parts(layout) if not _alive(layout, part)]
+        if state is not None and state.ready and not dead:
+            for part in parts(layout):
+                _wait(Lab(layout, state), part)
             say(f"lab {layout.name} is running; nothing to do.")
             return
-        began = time.monotonic()
         lab = _prepare(layout, state, nodes)
         healed = lab.state.ready
         _run(lab, say)
         _remember(lab)
-    word = "is whole again" if healed else "is ready"
     gpus = sum(node.gpus for node in lab.state.nodes)
-    say(f"lab {layout.name} {word} after {time.monotonic() - began:.1f} s: {len(lab.state.nodes)} nodes, {gpus} GPUs, {', '.join(_cluster.ENVIRONMENTS)}.")
+    done = f"is whole again ({', '.join(dead)} started)" if healed else "is ready"
+    where = f"{len(lab.state.nodes)} nodes, {gpus} GPUs, {', '.join(_cluster.ENVIRONMENTS)}"
+    say(f"lab {layout.name} {done} after {time.monotonic() - began:.1f} s: {where}.")
 
 
 def _same_nodes(layout: Layout, state: State | None, nodes: list[Node] | None) -> None:
@@ -78,10 +82,11 @@ def _control_plane(lab: Lab, say: Say) -> None:
             _cluster.platform(lab, api)
         _begin(lab, "kwok")
     with _Step("controllers and nodes", say):
-        for part in ("etcd", "kube-controller-manager", "kube-scheduler", "kwok"):
-            _wait(lab, part)
         if KUBELET in parts(lab.layout):
             _begin(lab, KUBELET)
+        for part in parts(lab.layout):
+            if part != "postgres":
+                _wait(lab, part)
         _settled(lab, api)
 
 
@@ -95,8 +100,7 @@ def _database(lab: Lab, say: Say) -> None:
 
 
 def _begin(lab: Lab, part: str) -> None:
-    found = process(lab.layout, part)
-    if found is not None and found.alive():
+    if _alive(lab.layout, part):
         return
     port = lab.state.ports.get(part)
     if port and not free(port):
@@ -114,7 +118,7 @@ def _wait(lab: Lab, part: str) -> None:
         if seen is None:
             return
         if seen == "not running":
-            raise LabError(f"{part} ended right after its start: {_last_words(lab.layout, part)}")
+            raise LabError(f"{part} ended right after its start: {lab.layout.last_words(part)}")
         if time.monotonic() > end:
             raise LabError(f"{part} did not answer within {WAIT_SECONDS:g} s (last seen: {seen}); its log is {lab.layout.log(part)}.")
         time.sleep(0.05)
@@ -139,13 +143,9 @@ def _remember(lab: Lab) -> None:
     save(lab.layout, lab.state)
 
 
-def _troubles(lab: Lab) -> list[str]:
-    return [part for part in parts(lab.layout) if trouble(lab, part)]
-
-
-def _last_words(layout: Layout, part: str) -> str:
-    lines = layout.log(part).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{lines[-1][:300] if lines else 'it said nothing'} ({layout.log(part)})"
+def _alive(layout: Layout, part: str) -> bool:
+    found = process(layout, part)
+    return found is not None and found.alive()
 
 
 class _Step:

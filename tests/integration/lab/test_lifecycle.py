@@ -88,7 +88,7 @@ def test_up_heals_every_part_after_kill_9_and_loses_nothing(own: Layout, command
     for part in _parts.parts(own):
         os.kill(pids(own)[part], signal.SIGKILL)
         said = command("up", "--name", own.name).stdout
-        assert f"lab {own.name} is whole again after" in said, part
+        assert f"lab {own.name} is whole again ({part} started) after" in said, part
         assert command("status", "--name", own.name).returncode == 0, part
     after = pids(own)
     assert set(after) == set(before)
@@ -147,6 +147,30 @@ def test_a_killed_database_leaves_no_shared_memory_after_down(own: Layout, comma
     command("down", "--name", own.name)
     nothing_left(own, state.ports.values())
     assert segments_of(database) == []
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["kubelet-alive", "kubelet-killed"])
+def test_down_ends_the_processes_of_pods(own: Layout, command: Command, kill: bool) -> None:
+    command("up", "--name", own.name)
+    state = _state.load(own)
+    assert state is not None
+    api = client(own, state, seconds=90)
+    api.create("/api/v1/namespaces/default/pods", sleeper())
+    end = time.monotonic() + 60
+    while api.get("/api/v1/namespaces/default/pods/sleeper").get("status", {}).get("phase") != "Running":
+        assert time.monotonic() < end, api.get("/api/v1/namespaces/default/pods/sleeper")["status"]
+        time.sleep(0.2)
+    assert any("sleep 86399" in words for words in processes_of(own))
+    if kill:
+        os.kill(pids(own)["kubelet"], signal.SIGKILL)
+    command("down", "--name", own.name)
+    nothing_left(own, state.ports.values())
+
+
+def sleeper() -> dict[str, t.Any]:
+    container = {"name": "sleeper", "image": "vllm/vllm-openai:v0.32.0", "command": ["/bin/sh", "-c", "trap '' TERM; sleep 86399"]}
+    spec = {"containers": [container], "tolerations": [{"operator": "Exists"}], "terminationGracePeriodSeconds": 1}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "sleeper"}, "spec": spec}
 
 
 def test_two_labs_side_by_side_do_not_know_each_other(lab: t.Any, own: Layout, command: Command) -> None:
