@@ -5,16 +5,19 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Where the API server is and who we are there, by the kubernetes package's own loader."""
+"""Where the API server is and who we are there."""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import os
 import ssl
 import typing as t
 
 from .._errors import Error
+from . import _kubeconfig
+from ._kubeconfig import Plain
 
 Options = t.Mapping[str, t.Any]
 
@@ -64,33 +67,47 @@ class Connection:
 
 def connect(options: Options) -> Connection:
     """Options as ``kubernetes_options()`` gives them, environment applied; raises ConnectionConfigError."""
-    configuration = _load(options)
-    if options.get("host"):
-        configuration.host = options["host"]
+    found = _plain(options) or _loaded(options)
+    authorization = found.authorization
+    if options.get("username") and options.get("password"):
+        authorization = _constant("Basic " + base64.b64encode(f"{options['username']}:{options['password']}".encode()).decode())
     if options.get("api_key"):
-        configuration.api_key = {"authorization": f"Bearer {options['api_key']}"}
-        configuration.api_key_prefix = {}
-        configuration.refresh_api_key_hook = None
-    username, password = options.get("username"), options.get("password")
-    if username and password:
-        configuration.username, configuration.password = username, password
+        authorization = _constant(f"Bearer {options['api_key']}")
     validate = options.get("validate_certs")
     return Connection(
-        host=configuration.host.rstrip("/"),
-        authorization=_authorization(configuration),
-        ca_cert=options.get("ca_cert") or configuration.ssl_ca_cert,
-        client_cert=options.get("client_cert") or configuration.cert_file,
-        client_key=options.get("client_key") or configuration.key_file,
-        validate_certs=configuration.verify_ssl if validate is None else validate,
-        tls_server_name=configuration.tls_server_name,
+        host=(options.get("host") or found.host).rstrip("/"),
+        authorization=authorization,
+        ca_cert=options.get("ca_cert") or found.ca_cert,
+        client_cert=options.get("client_cert") or found.client_cert,
+        client_key=options.get("client_key") or found.client_key,
+        validate_certs=found.verify if validate is None else validate,
+        tls_server_name=found.tls_server_name,
         proxy=options.get("proxy"),
         impersonate_user=options.get("impersonate_user"),
         impersonate_groups=tuple(options.get("impersonate_groups") or ()),
     )
 
 
-def _load(options: Options) -> t.Any:
-    # Imported here: it costs 0.3 s, and a module that refuses its input must not need it.
+def _plain(options: Options) -> Plain | None:
+    """The connection without the kubernetes package, where the options or the kubeconfig are plain enough."""
+    kubeconfig, context = options.get("kubeconfig"), options.get("context")
+    if _alone(options):
+        return Plain("", _constant(None), None, None, None, True, None)
+    if isinstance(kubeconfig, dict):
+        return _kubeconfig.parse(kubeconfig, context, os.getcwd())
+    path = os.path.expanduser(kubeconfig or _default_kubeconfig())
+    return None if os.pathsep in path else _kubeconfig.read(path, context)
+
+
+def _alone(options: Options) -> bool:
+    """Whether the options say everything themselves."""
+    who = options.get("api_key") or options.get("client_cert") or options.get("username")
+    return bool(options.get("host") and who and not options.get("kubeconfig") and not options.get("context"))
+
+
+def _loaded(options: Options) -> Plain:
+    """By the kubernetes package's own loader: exec plugins, auth providers, merged files, a pod's service account."""
+    # Imported here: it costs 0.5 s, and a module that refuses its input must not need it.
     try:
         from kubernetes import config as loader
         from kubernetes.client import Configuration
@@ -98,9 +115,6 @@ def _load(options: Options) -> t.Any:
         raise ConnectionConfigError(f"the Python package kubernetes is needed: {error}; pip install kubernetes") from error
     configuration = Configuration()
     kubeconfig, context = options.get("kubeconfig"), options.get("context")
-    alone = options.get("host") and (options.get("api_key") or options.get("client_cert") or options.get("username"))
-    if alone and not kubeconfig and not context:
-        return configuration
     try:
         if isinstance(kubeconfig, dict):
             loader.load_kube_config_from_dict(kubeconfig, context=context, client_configuration=configuration, persist_config=False)
@@ -114,7 +128,15 @@ def _load(options: Options) -> t.Any:
         raise ConnectionConfigError(
             f"{where} cannot be used: {str(error).strip().splitlines()[0]}; check kubeconfig and context (or K8S_AUTH_KUBECONFIG, K8S_AUTH_CONTEXT)"
         ) from error
-    return configuration
+    return Plain(
+        host=configuration.host,
+        authorization=_authorization(configuration),
+        ca_cert=configuration.ssl_ca_cert,
+        client_cert=configuration.cert_file,
+        client_key=configuration.key_file,
+        verify=configuration.verify_ssl,
+        tls_server_name=configuration.tls_server_name,
+    )
 
 
 def _default_kubeconfig() -> str:
@@ -129,3 +151,7 @@ def _authorization(configuration: t.Any) -> t.Callable[[], str | None]:
         return t.cast("str | None", configuration.get_api_key_with_prefix("authorization") or configuration.get_api_key_with_prefix("BearerToken"))
 
     return header
+
+
+def _constant(header: str | None) -> t.Callable[[], str | None]:
+    return lambda: header
