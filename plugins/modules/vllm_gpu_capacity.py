@@ -36,7 +36,7 @@ options:
     description:
       - The pod as a PodTemplateSpec (C(metadata) and C(spec)), for instance the C(spec.template) of a Deployment as C(helm template) renders it.
       - A whole Pod, Deployment or StatefulSet is accepted too.
-      - Exactly one of O(pod_template) and O(resources) is needed.
+      - Without O(pod_template) and O(resources) the module describes the fleet instead, in RV(fleet).
     type: dict
   resources:
     description:
@@ -47,7 +47,7 @@ options:
     description: Labels of the pod, which rules between pods match on. Used with O(resources).
     type: dict
   node_selector:
-    description: C(nodeSelector) of the pod. Used with O(resources).
+    description: C(nodeSelector) of the pod. Used with O(resources), and alone to describe only the nodes of the fleet that have these labels.
     type: dict
   tolerations:
     description: Tolerations of the pod. Used with O(resources).
@@ -148,6 +148,16 @@ EXAMPLES = r"""
   register: capacity
   when: deployment is defined
 
+- name: See what the GPU nodes have left
+  inference.vllm.vllm_gpu_capacity:
+    node_selector:
+      node-type: gpu
+  register: gpus
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ gpus.message }}"
+
 - name: Wait up to ten minutes for a node with two free GPUs, and fail in words when there is none
   inference.vllm.vllm_gpu_capacity:
     namespace: development
@@ -169,7 +179,7 @@ fits:
     - Whether all replicas fit, once the pods of O(replaces) have given way.
     - A string, so that V(unknown) has a place; compare it, as in C(capacity.fits == 'true').
   type: str
-  returned: success
+  returned: when a pod is given
   sample: "true"
 message:
   description: The answer in one or two sentences.
@@ -181,38 +191,38 @@ message:
 replicas:
   description: The replicas that were asked about.
   type: int
-  returned: success
+  returned: when a pod is given
   sample: 2
 certain:
   description: How many of them are placed in whatever order the scheduler takes the nodes.
   type: int
-  returned: success
+  returned: when a pod is given
   sample: 2
 possible:
   description: How many are placed in the best order. It differs from RV(certain) only where rules between pods make the order matter.
   type: int
-  returned: success
+  returned: when a pod is given
   sample: 2
 placements:
   description: One way to place them, node to number of replicas. The scheduler may choose another.
   type: dict
-  returned: success
+  returned: when a pod is given
   sample: {gpu-0: 1, gpu-1: 1}
 slots:
   description: How many of the pod there is room for in all. With rules between pods it is counted up to 100.
   type: int
-  returned: success
+  returned: when a pod is given
   sample: 16
 requests:
   description: What one pod asks for. Here and below C(cpu) is in thousandths of a core, C(memory) in bytes, everything else in whole units.
   type: dict
-  returned: success
+  returned: when a pod is given
   sample: {nvidia.com/gpu: 1, memory: 25769803776, cpu: 500}
 nodes:
   description: The nodes that were looked at, those with room first, then those that come closest; at most 200 of them.
   type: list
   elements: dict
-  returned: success
+  returned: when a pod is given
   contains:
     name:
       description: Name of the node.
@@ -243,13 +253,13 @@ nodes:
 nodes_seen:
   description: How many nodes were looked at.
   type: int
-  returned: success
+  returned: when a pod is given
   sample: 2
 quota:
   description: The lines of the namespace's ResourceQuotas that count the pod.
   type: list
   elements: dict
-  returned: success
+  returned: when a pod is given
   contains:
     name:
       description: Name of the ResourceQuota.
@@ -275,7 +285,7 @@ quota:
 surge:
   description: Whether a rolling update with the extra pods of O(replaces.max_surge) can run to its end.
   type: dict
-  returned: success
+  returned: when a pod is given
   contains:
     pods:
       description: The number of extra pods.
@@ -289,23 +299,23 @@ surge:
 strategy:
   description: The recommended strategy, V(RollingUpdate) where RV(surge.fits) is V(true), else V(Recreate).
   type: str
-  returned: success
+  returned: when a pod is given
   sample: RollingUpdate
 downtime:
   description: What the users of the model notice when RV(strategy) is followed.
   type: str
-  returned: success
+  returned: when a pod is given
   sample: "none: each new pod starts beside the old ones"
 replaced:
   description: How many pods are there that O(replaces) names.
   type: int
-  returned: success
+  returned: when a pod is given
   sample: 2
 holders:
   description: Who holds what the pod needs on nodes that are open to it, lowest priority first; at most 200 of them.
   type: list
   elements: dict
-  returned: success
+  returned: when a pod is given
   contains:
     release:
       description: The label C(app.kubernetes.io/instance), else the owner's name, else the pod's.
@@ -335,12 +345,48 @@ evictable:
   description: Pods of lower priority (C(namespace/name)), when the replicas do not fit but would without them.
   type: list
   elements: str
-  returned: success
+  returned: when a pod is given
 unknown:
   description: What was not modelled or could not be read, each in words.
   type: list
   elements: str
   returned: success
+fleet:
+  description: What each pool of nodes has of each extended resource.
+  type: list
+  elements: dict
+  returned: when no pod is given
+  contains:
+    pool:
+      description: The pool, by the label of the cloud's or Karpenter's node pools, else C(node-type).
+      type: str
+    product:
+      description: The GPU product, by the vendor's node label.
+      type: str
+    resource:
+      description: The resource, for instance C(nvidia.com/gpu).
+      type: str
+    nodes:
+      description: Number of nodes.
+      type: int
+    closed:
+      description: How many of them are cordoned or NotReady.
+      type: int
+    allocatable:
+      description: What the nodes have for pods.
+      type: int
+    used:
+      description: What pods hold.
+      type: int
+    free:
+      description: What is left on nodes that are not closed.
+      type: int
+    largest_slot:
+      description: The most that one node has left.
+      type: int
+    fragmentation:
+      description: Percent of what is free that stands on nodes where others run already.
+      type: int
 consistent_at:
   description: The moment of the answer.
   type: dict
@@ -415,7 +461,6 @@ def main() -> None:
         argument_spec={**kubernetes_options(), **OPTIONS},
         supports_check_mode=True,
         mutually_exclusive=[("pod_template", "resources")],
-        required_one_of=[("pod_template", "resources")],
     )
     try:
         request = _request.request(module.params)
@@ -423,7 +468,7 @@ def main() -> None:
         result = _look.until(connection, request, module.params)
     except Error as error:
         module.fail_json(msg=str(error))
-    if FAILURES.get(result["fits"]) in module.params["fail_on"]:
+    if FAILURES.get(result.get("fits", "")) in module.params["fail_on"]:
         module.fail_json(msg=result["message"], **result)
     module.exit_json(changed=False, **result)
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import collections.abc as c
+import dataclasses
 import time
 import typing as t
 
@@ -17,28 +18,62 @@ from .._deadline import Deadline, backoff
 from .._errors import DeadlineError, Error
 from ..cluster._client import ApiError, Client, Unreachable
 from ..cluster._connection import Connection
-from . import _report
-from ._answer import YES, answer
-from ._reader import Reader
+from . import _around, _reader, _report, _requests
+from . import _fleet as _groups
+from ._answer import UNKNOWN, YES, answer
 from ._request import Request
+from ._source import Source
+from ._wanted import Unknown
 
 Result = dict[str, t.Any]
+#: How often an answer is looked over again when its nodes keep changing.
+CONFIRMATIONS = 3
 #: Longest pause between two looks, in seconds.
 LONGEST_SLEEP = 60.0
 
 
 def look(connection: Connection, request: Request, timeout: float) -> Result:
     client = Client(connection, Deadline(timeout))
-    reader = Reader(client)
-    pod = reader.wanted(request)
-    snapshot = reader.read(pod, request.replaced)
-    result = _report.report(answer(pod, request.replicas, snapshot, request.how))
+    source = Source(client)
+    result = _fleet(source, request) if request.template is None else _pod(source, request)
     return {**result, "api_requests": client.requests, "api_bytes": client.bytes}
+
+
+def _pod(source: Source, request: Request) -> Result:
+    pod = _around.pod(source, request)
+    snapshot = _reader.read(source, pod, request.replaced)
+    found = answer(pod, request.replicas, snapshot, request.how)
+    for _ in range(CONFIRMATIONS):
+        if found.fits != YES or not found.packing.placements:
+            break
+        # The nodes were read before their pods: one that went in between would look empty.
+        now = _reader.confirmed(source, snapshot, found.packing.placements.keys())
+        if now is snapshot:
+            break
+        snapshot = now
+        found = answer(pod, request.replicas, snapshot, request.how)
+    else:
+        found = dataclasses.replace(found, fits=UNKNOWN, unknowns=(*found.unknowns, Unknown("its nodes kept changing while they were read")))
+    return _report.report(found)
+
+
+def _fleet(source: Source, request: Request) -> Result:
+    at, version, nodes = _reader.read_nodes(source, request.node_selector)
+    names = [node.name for node in nodes if any(amount and _requests.extended(name) for name, amount in node.allocatable.items())]
+    pods = _reader.read_pods(source, None, names)
+    unknown = [each.text for each in source.blind]
+    groups = [] if unknown else _groups.groups(nodes, _reader.by_node(pods, nodes))
+    return {
+        "fleet": [group.row() for group in groups],
+        "message": f"The fleet cannot be told: {'; '.join(unknown)}." if unknown else _groups.message(groups),
+        "unknown": unknown,
+        "consistent_at": {"time": at, "resource_version": version},
+    }
 
 
 def until(connection: Connection, request: Request, params: t.Mapping[str, t.Any]) -> Result:
     """One look, or with ``wait`` as many as it takes."""
-    if not params["wait"]:
+    if not params["wait"] or request.template is None:
         return {**look(connection, request, params["timeout"]), "looks": 1, "waited": 0.0}
     return wait(lambda seconds: look(connection, request, seconds), params["timeout"], params["wait_timeout"], params["wait_sleep"])
 

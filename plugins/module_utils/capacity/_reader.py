@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import collections.abc as c
 import concurrent.futures
+import dataclasses
 import datetime
 import gc
 import json
-import typing as t
 
-from .._errors import InputError
-from ..cluster._client import Client, Forbidden, Gone, NotFound
-from . import _filters, _objects, _pages, _quota
+from ..cluster._client import Forbidden
+from . import _around, _filters, _objects, _pages
 from ._objects import Node, Pod
-from ._request import Request
-from ._requests import Json
 from ._snapshot import Snapshot
-from ._wanted import Unknown, Wanted, wanted
+from ._source import Source, restarted
+from ._wanted import Wanted
 
 #: Pods of the first page: a cluster of at most so many is read in one request.
 FIRST_PAGE = 200
@@ -35,175 +33,120 @@ PAGE = 500
 #: Per-node lists are cheaper up to so many nodes per pod of the cluster.
 NODES_PER_POD = 0.01
 THREADS = 4
-Found = t.TypeVar("Found")
+#: Up to so many nodes are read one by one when an answer is confirmed.
+FEW = 8
 _LIVE = "status.phase!=Succeeded,status.phase!=Failed"
 _ANTI = b'"podAntiAffinity"'
 _PODS, _NODES = "/api/v1/pods", "/api/v1/nodes"
 
 
-class Reader:
-    """One look at the cluster. ``blind`` collects what could not be read."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.blind: list[Unknown] = []
-
-    def wanted(self, request: Request) -> Wanted:
-        """The pod with what the cluster adds to it: overhead and selector of its RuntimeClass, priority, namespace defaults."""
-        template = request.template or {}
-        spec = template.get("spec") or {}
-        runtime = spec.get("runtimeClassName")
-        return wanted(
-            template,
-            request.namespace,
-            runtime_class=self._one(f"/apis/node.k8s.io/v1/runtimeclasses/{runtime}", "runtimeclasses", "node.k8s.io") if runtime else None,
-            priority=self._priority(spec.get("priorityClassName")),
-            limit_defaults=self._limit_defaults(spec, request.namespace),
-        )
-
-    def read(self, pod: Wanted, replaced: str) -> Snapshot:
-        """``replaced`` is a label selector for the pods that will give way, or empty."""
-        gc.disable()
-        try:
-            at, version, nodes = self._nodes(pod)
-            pods = self._pods(pod, nodes)
-            return Snapshot(
-                nodes=tuple(nodes),
-                pods=_by_node(pods, nodes),
-                namespaces=self._namespaces(pod, pods),
-                quotas=tuple(self._items(f"/api/v1/namespaces/{pod.namespace}/resourcequotas", "resourcequotas", pod.namespace)),
-                replaced=tuple(self._replaced(pod.namespace, replaced)),
-                blind=tuple(self.blind),
-                at=at,
-                resource_version=version,
-            )
-        finally:
-            gc.enable()
-
-    def _nodes(self, pod: Wanted) -> tuple[str, str, list[Node]]:
-        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        selector = ",".join(f"{key}={value}" for key, value in sorted(pod.node_selector.items()))
-        # Rules between pods count domains over all nodes, also those the pod cannot use.
-        query = {"labelSelector": selector} if selector and not pod.rules_between_pods() else {}
-        try:
-            pages = _restarted(lambda: [_reduced(page) for page in self._client.pages(_NODES, query, limit=PAGE)])
-        except Forbidden:
-            self.blind.append(Unknown(f"nodes cannot be listed: {rule('list', 'nodes')}", opens=True))
-            return at, "", []
-        return at, pages[0][0], [node for _version, nodes in pages for node in nodes]
-
-    def _pods(self, pod: Wanted, nodes: c.Sequence[Node]) -> list[Pod]:
-        names = [node.name for node in nodes if _matters(pod, node)]
-        try:
-            first = json.loads(self._client.raw("GET", _PODS, {"limit": FIRST_PAGE}))
-            metadata = first["metadata"]
-            if not metadata.get("continue"):
-                return [Pod.parse(item) for item in first.get("items") or () if _objects.counts(item)]
-            total = FIRST_PAGE + int(metadata.get("remainingItemCount") or 0)
-            del first
-            if pod.rules_between_pods() or len(names) > total * NODES_PER_POD:
-                return self._scan(pod, names)
-            return self._each(names)
-        except Forbidden:
-            self.blind.append(Unknown(f"what runs on the nodes cannot be read: {rule('list', 'pods')}"))
-            return []
-
-    def _each(self, names: c.Sequence[str]) -> list[Pod]:
-        """One list per node, and one of the pods that are nominated for a node but not on it yet."""
-        selectors = ["spec.nodeName=,status.nominatedNodeName!=", *(f"spec.nodeName={name}" for name in names)]
-        with concurrent.futures.ThreadPoolExecutor(max_workers=min(THREADS, len(selectors))) as threads:
-            lists = list(threads.map(self._of_selector, selectors))
-        return [pod for pods in lists for pod in pods]
-
-    def _of_selector(self, selector: str) -> list[Pod]:
-        # resourceVersion=0 is served from the watch cache's index; without it an old etcd is asked for every pod.
-        page = self._client.raw("GET", _PODS, {"fieldSelector": f"{selector},{_LIVE}", "resourceVersion": 0})
-        return [Pod.parse(item) for item in _pages.whole(page)]
-
-    def _scan(self, pod: Wanted, names: c.Iterable[str]) -> list[Pod]:
-        wanted = frozenset(name.encode() for name in names)
-        also = [_ANTI]
-        if pod.rules_between_pods():
-            also += [f'"namespace":"{name}"'.encode() for name in _namespaces_of(pod)]
-
-        def scan() -> list[Pod]:
-            found = []
-            for page in self._client.pages(_PODS, {"fieldSelector": _LIVE}, limit=PAGE):
-                items = _pages.whole(page) if any_namespace else _pages.pods(page, wanted, also)
-                found += [Pod.parse(item) for item in items if _objects.counts(item)]
-            return found
-
-        any_namespace = any(term.namespace_selector is not None for term in (*pod.anti_terms, *pod.affinity_terms))
-        return _restarted(scan)
-
-    def _replaced(self, namespace: str, selector: str) -> c.Iterator[tuple[Pod, _quota.Usage]]:
-        if not selector:
-            return
-        for item in self._items(f"/api/v1/namespaces/{namespace}/pods", "pods", namespace, {"labelSelector": selector}):
-            # A Job's pods run to their own end; they are not replaced by a new revision.
-            if _objects.counts(item) and _objects.owner_kind(item["metadata"]) in ("ReplicaSet", "StatefulSet"):
-                yield Pod.parse(item), _quota.usage(item, f"pod {namespace}/{item['metadata']['name']}")
-
-    def _namespaces(self, pod: Wanted, pods: c.Iterable[Pod]) -> dict[str, c.Mapping[str, str]]:
-        terms = [*pod.anti_terms, *pod.affinity_terms, *(term for other in pods for term in other.anti_terms)]
-        if not any(term.namespace_selector for term in terms):
-            return {}
-        return {item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in self._items("/api/v1/namespaces", "namespaces", "")}
-
-    def _priority(self, name: str | None) -> int:
-        if not name:
-            return 0
-        found = self._one(f"/apis/scheduling.k8s.io/v1/priorityclasses/{name}", "priorityclasses", "scheduling.k8s.io")
-        return int((found or {}).get("value") or 0)
-
-    def _limit_defaults(self, spec: Json, namespace: str) -> Json:
-        """What a LimitRange gives to containers that do not say; asked only when one does not."""
-        containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-        if all(_complete(container) for container in containers):
-            return {}
-        merged: dict[str, dict[str, t.Any]] = {"default": {}, "defaultRequest": {}}
-        for item in self._items(f"/api/v1/namespaces/{namespace}/limitranges", "limitranges", namespace):
-            for entry in item["spec"].get("limits") or ():
-                if entry.get("type") == "Container":
-                    for section, values in merged.items():
-                        values.update(entry.get(section) or {})
-        return merged
-
-    def _one(self, path: str, resource: str, group: str) -> Json | None:
-        name = path.rpartition("/")[2]
-        try:
-            return self._client.get(path)
-        except NotFound as error:
-            raise InputError(f"the pod names {resource} {name}, which the cluster does not have; create it or correct the name") from error
-        except Forbidden:
-            self.blind.append(Unknown(f"{resource} {name} cannot be read: {rule('get', resource, group=group)}"))
-            return None
-
-    def _items(self, path: str, resource: str, namespace: str, query: t.Mapping[str, str] | None = None) -> list[Json]:
-        try:
-            return list(_restarted(lambda: self._client.items(path, query)))
-        except Forbidden:
-            self.blind.append(Unknown(f"{resource} cannot be listed: {rule('list', resource, namespace=namespace)}"))
-            return []
-
-
-def rule(verb: str, resource: str, *, group: str = "", namespace: str = "") -> str:
-    """The RBAC rule to ask for, as it is written in a Role."""
-    where = f"a Role in {namespace}" if namespace else "a ClusterRole"
-    return f'ask for {where} with {{apiGroups: ["{group}"], resources: [{resource}], verbs: [{verb}]}}'
-
-
-def _complete(container: Json) -> bool:
-    limits = (container.get("resources") or {}).get("limits") or {}
-    return "cpu" in limits and "memory" in limits
-
-
-def _restarted(read: t.Callable[[], Found]) -> Found:
-    """A list that expires half way (410) is begun again once."""
+def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
+    """``replaced`` is a label selector for the pods that will give way, or empty."""
+    # A look is short and makes no cycles, but collecting doubles the time of parsing.
+    gc.disable()
     try:
-        return read()
-    except Gone:
-        return read()
+        at, version, nodes = read_nodes(source, pod.node_selector if not pod.rules_between_pods() else {})
+        pods = read_pods(source, pod, [node.name for node in nodes if _matters(pod, node)])
+        dra_nodes, dra_resources = _around.devices(source, pod)
+        return Snapshot(
+            nodes=tuple(nodes),
+            pods=by_node(pods, nodes),
+            namespaces=_around.namespaces(source, pod, pods),
+            quotas=tuple(source.items(f"/api/v1/namespaces/{pod.namespace}/resourcequotas")),
+            replaced=tuple(_around.replaced(source, pod.namespace, replaced)),
+            volumes=_around.volumes(source, pod),
+            blind=tuple(source.blind),
+            dra_nodes=frozenset(node.name for node in nodes) if _around.EVERYWHERE in dra_nodes else dra_nodes,
+            dra_resources=dra_resources,
+            at=at,
+            resource_version=version,
+        )
+    finally:
+        gc.enable()
+
+
+def confirmed(source: Source, snapshot: Snapshot, names: c.Collection[str]) -> Snapshot:
+    """The same snapshot when the nodes still stand as they were read before their pods; else with the nodes as they are now."""
+    known = {node.name: node for node in snapshot.nodes}
+    if len(names) > FEW:
+        now = {node.name: node for node in read_nodes(source, {})[2]}
+    else:
+        found = {name: source.one(f"{_NODES}/{name}") for name in names}
+        now = {name: Node.parse(manifest) for name, manifest in found.items() if manifest}
+    if all(now.get(name) == known[name] for name in names):
+        return snapshot
+    changed = {name: now.get(name) for name in names}
+    nodes = tuple(node for each in snapshot.nodes if (node := changed.get(each.name, each) if each.name in changed else each))
+    return dataclasses.replace(snapshot, nodes=nodes)
+
+
+def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, list[Node]]:
+    """When and at which version they were read, and the nodes. Rules between pods need all of them: they count domains."""
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))} if labels else {}
+    try:
+        pages = restarted(lambda: list(source.pages(_NODES, query, PAGE, _reduced)))
+    except Forbidden:
+        source.forbidden("list", _NODES, opens=True)
+        return at, "", []
+    return at, pages[0][0], [node for _version, nodes in pages for node in nodes]
+
+
+def read_pods(source: Source, pod: Wanted | None, names: c.Sequence[str]) -> list[Pod]:
+    """The pods of the nodes ``names``; with rules between pods also those elsewhere that the rules are about."""
+    ruled = pod is not None and pod.rules_between_pods()
+    try:
+        first = source.client.get(_PODS, {"limit": FIRST_PAGE})
+        if not first["metadata"].get("continue"):
+            return [Pod.parse(item) for item in first.get("items") or () if _objects.counts(item)]
+        total = FIRST_PAGE + int(first["metadata"].get("remainingItemCount") or 0)
+        del first
+        if ruled or len(names) > total * NODES_PER_POD:
+            return restarted(lambda: _scan(source, pod if ruled else None, names))
+        return _each(source, names)
+    except Forbidden:
+        source.forbidden("list", _PODS)
+        return []
+
+
+def by_node(pods: c.Iterable[Pod], nodes: c.Iterable[Node]) -> dict[str, list[Pod]]:
+    found: dict[str, list[Pod]] = {node.name: [] for node in nodes}
+    for pod in pods:
+        if pod.node in found:
+            found[pod.node].append(pod)
+    return found
+
+
+def _each(source: Source, names: c.Sequence[str]) -> list[Pod]:
+    """One list per node, and one of the pods that are nominated for a node but not on it yet."""
+    selectors = ["spec.nodeName=,status.nominatedNodeName!=", *(f"spec.nodeName={name}" for name in names)]
+    threads = concurrent.futures.ThreadPoolExecutor(max_workers=min(THREADS, len(selectors)))
+    try:
+        lists = list(threads.map(lambda selector: _of_selector(source, selector), selectors))
+    finally:
+        # When one list fails the others would only fail too.
+        threads.shutdown(cancel_futures=True)
+    return [pod for pods in lists for pod in pods]
+
+
+def _of_selector(source: Source, selector: str) -> list[Pod]:
+    # resourceVersion=0 is served from the watch cache's index; without it an old etcd is asked for every pod.
+    page = source.client.get(_PODS, {"fieldSelector": f"{selector},{_LIVE}", "resourceVersion": 0})
+    return [Pod.parse(item) for item in page.get("items") or ()]
+
+
+def _scan(source: Source, ruled: Wanted | None, names: c.Iterable[str]) -> list[Pod]:
+    wanted = frozenset(name.encode() for name in names)
+    terms = [] if ruled is None else [*ruled.anti_terms, *ruled.affinity_terms]
+    everywhere = any(term.namespace_selector is not None for term in terms)
+    about = set() if ruled is None else {ruled.namespace, *(name for term in terms for name in term.namespaces)}
+    also = [_ANTI, *(f'"namespace":"{name}"'.encode() for name in about)]
+
+    def take(page: bytes) -> list[Pod]:
+        items = _pages.whole(page) if everywhere else _pages.pods(page, wanted, also)
+        return [Pod.parse(item) for item in items if _objects.counts(item)]
+
+    return [pod for pods in source.pages(_PODS, {"fieldSelector": _LIVE}, PAGE, take) for pod in pods]
 
 
 def _reduced(page: bytes) -> tuple[str, list[Node]]:
@@ -216,15 +159,3 @@ def _matters(pod: Wanted, node: Node) -> bool:
     if _filters.excluded(pod, node):
         return False
     return all(node.allocatable.get(name) for name, amount in pod.requests.items() if amount)
-
-
-def _namespaces_of(pod: Wanted) -> set[str]:
-    return {pod.namespace, *(name for term in (*pod.anti_terms, *pod.affinity_terms) for name in term.namespaces)}
-
-
-def _by_node(pods: c.Iterable[Pod], nodes: c.Iterable[Node]) -> dict[str, list[Pod]]:
-    found: dict[str, list[Pod]] = {node.name: [] for node in nodes}
-    for pod in pods:
-        if pod.node in found:
-            found[pod.node].append(pod)
-    return found

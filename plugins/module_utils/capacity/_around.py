@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What stands around a pod and its nodes: classes, defaults, quotas, volumes, devices, and the pods that give way."""
+
+from __future__ import annotations
+
+import collections.abc as c
+import typing as t
+
+from ..cluster._client import Forbidden, NotFound
+from . import _objects, _quota, _requests
+from ._objects import Pod
+from ._request import Request
+from ._requests import Json
+from ._snapshot import Volume
+from ._source import Source
+from ._wanted import Unknown, Wanted, wanted
+
+_ZONES = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region")
+_DEVICES = "/apis/resource.k8s.io/v1"
+#: Stands for devices that are not bound to one node.
+EVERYWHERE = "*"
+
+
+def pod(source: Source, request: Request) -> Wanted:
+    """With what the cluster adds to it: overhead and selector of its RuntimeClass, priority, namespace defaults."""
+    template = request.template or {}
+    spec = template.get("spec") or {}
+    runtime, priority = spec.get("runtimeClassName"), spec.get("priorityClassName")
+    found = source.named(f"/apis/scheduling.k8s.io/v1/priorityclasses/{priority}") if priority else None
+    return wanted(
+        template,
+        request.namespace,
+        runtime_class=source.named(f"/apis/node.k8s.io/v1/runtimeclasses/{runtime}") if runtime else None,
+        priority=int((found or {}).get("value") or 0),
+        limit_defaults=_limit_defaults(source, spec, request.namespace),
+    )
+
+
+def replaced(source: Source, namespace: str, selector: str) -> c.Iterator[tuple[Pod, _quota.Usage]]:
+    if not selector:
+        return
+    for item in source.items(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector}):
+        # A Job's pods run to their own end; they are not replaced by a new revision.
+        if _objects.counts(item) and _objects.owner_kind(item["metadata"]) in ("ReplicaSet", "StatefulSet"):
+            yield Pod.parse(item), _quota.usage(item, f"pod {namespace}/{item['metadata']['name']}")
+
+
+def namespaces(source: Source, pod: Wanted, pods: c.Iterable[Pod]) -> dict[str, c.Mapping[str, str]]:
+    """Labels of namespaces; asked only when a rule selects namespaces by them."""
+    terms = [*pod.anti_terms, *pod.affinity_terms, *(term for other in pods for term in other.anti_terms)]
+    if not any(term.namespace_selector for term in terms):
+        return {}
+    return {item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in source.items("/api/v1/namespaces")}
+
+
+def volumes(source: Source, pod: Wanted) -> tuple[Volume, ...]:
+    """Where the pod's claims can be mounted. A claim that is not bound yet leaves it open."""
+    return tuple(volume for claim in pod.claims for volume in _volume(source, pod.namespace, claim))
+
+
+def devices(source: Source, pod: Wanted) -> tuple[frozenset[str], frozenset[str]]:
+    """Nodes whose devices are given out by DRA, and the extended resources that DeviceClasses give out."""
+    if not any(amount and _requests.extended(name) for name, amount in pod.requests.items()):
+        return frozenset(), frozenset()
+    nodes = frozenset(_device_node(item) for item in source.items(f"{_DEVICES}/resourceslices"))
+    if not nodes:
+        return nodes, frozenset()
+    classes = source.items(f"{_DEVICES}/deviceclasses")
+    return nodes, frozenset(item["spec"]["extendedResourceName"] for item in classes if (item.get("spec") or {}).get("extendedResourceName"))
+
+
+def _device_node(item: Json) -> str:
+    return str((item.get("spec") or {}).get("nodeName") or EVERYWHERE)
+
+
+def _volume(source: Source, namespace: str, claim: str) -> c.Iterator[Volume]:
+    path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}"
+    try:
+        found = source.one(path)
+    except Forbidden:
+        return source.forbidden("get", path)
+    name = ((found or {}).get("spec") or {}).get("volumeName")
+    if not name:
+        state = "is not bound yet" if found else "does not exist yet"
+        source.blind.append(Unknown(f"its PersistentVolumeClaim {claim} {state}, so which nodes can mount it is open"))
+        return None
+    path = f"/api/v1/persistentvolumes/{name}"
+    try:
+        spec_of = source.client.get(path)
+    except NotFound:
+        source.blind.append(Unknown(f"the volume {name} of its PersistentVolumeClaim {claim} is lost"))
+        return None
+    except Forbidden:
+        return source.forbidden("get", path)
+    yield from _terms(source, claim, spec_of)
+    return None
+
+
+def _terms(source: Source, claim: str, volume: Json) -> c.Iterator[Volume]:
+    spec, labels = volume.get("spec") or {}, volume["metadata"].get("labels") or {}
+    required = (spec.get("nodeAffinity") or {}).get("required")
+    if required:
+        yield Volume(claim, tuple(required.get("nodeSelectorTerms") or ()))
+    for key in _ZONES:
+        if key in labels:
+            yield Volume(claim, ({"matchExpressions": [{"key": key, "operator": "In", "values": labels[key].split("__")}]},))
+    if "ReadWriteOncePod" in (spec.get("accessModes") or ()):
+        source.blind.append(Unknown(f"the volume of its PersistentVolumeClaim {claim} may be used by one pod only (ReadWriteOncePod)"))
+    driver = (spec.get("csi") or {}).get("driver")
+    if driver and any(_limited(node, driver) for node in source.items("/apis/storage.k8s.io/v1/csinodes")):
+        source.blind.append(Unknown(f"nodes attach only so many volumes of the driver {driver}, which are not counted here"))
+
+
+def _limited(node: Json, driver: str) -> bool:
+    drivers: t.Iterable[Json] = (node.get("spec") or {}).get("drivers") or ()
+    return any(each.get("name") == driver and (each.get("allocatable") or {}).get("count") is not None for each in drivers)
+
+
+def _limit_defaults(source: Source, spec: Json, namespace: str) -> Json:
+    """What a LimitRange gives to containers that do not say; asked only when one does not."""
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    if all(_complete(container) for container in containers):
+        return {}
+    merged: dict[str, dict[str, t.Any]] = {"default": {}, "defaultRequest": {}}
+    for item in source.items(f"/api/v1/namespaces/{namespace}/limitranges"):
+        for entry in item["spec"].get("limits") or ():
+            if entry.get("type") == "Container":
+                for section, values in merged.items():
+                    values.update(entry.get(section) or {})
+    return merged
+
+
+def _complete(container: Json) -> bool:
+    limits = (container.get("resources") or {}).get("limits") or {}
+    return "cpu" in limits and "memory" in limits
