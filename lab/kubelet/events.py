@@ -27,21 +27,34 @@ class Written:
 
 
 class Recorder:
-    """``record`` never blocks; one task writes."""
+    """``record`` never blocks; one task writes. What happens on a node that is cut off is kept until ``release``."""
 
-    def __init__(self, api: Api, call: Call) -> None:
+    def __init__(self, api: Api, call: Call, connected: collections.abc.Callable[[Json], bool]) -> None:
         self._api = api
         self._call = call
+        self._connected = connected
+        self._kept: list[tuple[Json, Happening, float]] = []
         self._correlator = Correlator()
         self._written: dict[tuple[str, ...], Written] = {}
         self._queue: asyncio.Queue[tuple[Json, Happening, float]] = asyncio.Queue(QUEUE)
 
     def record(self, pod: Json, kind: str, reason: str, message: str, container: Container | None = None) -> None:
         happening = Happening(pod["metadata"]["uid"], container.field_path if container else "", kind, reason, message)
+        self._put((pod, happening, time.time()))
+
+    def release(self) -> None:
+        kept, self._kept = self._kept, []
+        for entry in kept:
+            self._put(entry)
+
+    def _put(self, entry: tuple[Json, Happening, float]) -> None:
+        if not self._connected(entry[0]):
+            self._kept = [*self._kept, entry][-QUEUE:]
+            return
         try:
-            self._queue.put_nowait((pod, happening, time.time()))
+            self._queue.put_nowait(entry)
         except asyncio.QueueFull:
-            LOG.warning("too many events; dropped %s: %s", reason, message)
+            LOG.warning("too many events; dropped %s: %s", entry[1].reason, entry[1].message)
 
     def forget(self, uid: str) -> None:
         self._correlator.forget(uid)

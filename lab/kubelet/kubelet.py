@@ -28,6 +28,7 @@ class Kubelet:
         self._workers: dict[str, Worker] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._informers: dict[str, Informer] = {}
+        self._held: dict[str, dict[str, tuple[str, Json]]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``."""
@@ -59,14 +60,25 @@ class Kubelet:
         before = node.connected
         node.take(item)
         if node.connected is not before:
-            LOG.info("node %s is %s", name, "back" if node.connected else "cut off: nothing is reported until it is ready again")
-            for worker in self._workers.values():
-                worker.wake()
+            LOG.info("node %s is %s", name, "back" if node.connected else "cut off: its pods run on, and nobody hears of it")
+            self._back(name)
         if f"pods of {name}" not in self._informers:
             handle = functools.partial(self._pod, name)
             self._follow(f"pods of {name}", "/api/v1/pods", handle, fieldSelector=f"spec.nodeName={name}")
 
+    def _back(self, node: str) -> None:
+        """What has happened while the node was cut off, on both sides."""
+        held = self._held.pop(node, {})
+        for kind, item in held.values():
+            self._pod(node, kind, item)
+        self._lab.recorder.release()
+        for worker in self._workers.values():
+            worker.wake()
+
     def _pod(self, node: str, kind: str, item: Json) -> None:
+        if not self._lab.nodes[node].connected:
+            self._held.setdefault(node, {})[item["metadata"].get("uid", "")] = (kind, item)
+            return
         if kind == "SYNCED":
             self._sweep(node, {pod["metadata"]["uid"] for pod in item.get("items") or []})
             return

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 @dataclasses.dataclass
 class Node:
-    """``connected``: False while the cluster calls the node not ready; then nothing of it is reported, as from a node that is cut off."""
+    """``connected``: False while the cluster calls the node's state unknown; then nothing comes from it and nothing reaches it."""
 
     name: str
     host_ip: str = "127.0.0.1"
@@ -32,8 +32,7 @@ class Node:
         self.allocatable = status.get("allocatable") or {}
         addresses = [a["address"] for a in status.get("addresses") or [] if a["type"] == "InternalIP"]
         self.host_ip = addresses[0] if addresses else "127.0.0.1"
-        ready = [c["status"] for c in status.get("conditions") or [] if c["type"] == "Ready"]
-        self.connected = ready in ([], ["True"])
+        self.connected = not any(c["type"] == "Ready" and c["status"] == "Unknown" for c in status.get("conditions") or [])
 
 
 class Lab:
@@ -41,8 +40,8 @@ class Lab:
         self.api = api
         self.options = options
         self.addresses = Addresses()
-        self.recorder = Recorder(api, self.call)
         self.nodes: dict[str, Node] = {}
+        self.recorder = Recorder(api, self.call, lambda pod: self.node(pod).connected)
 
     async def call(self, function: collections.abc.Callable[..., T], *arguments: t.Any) -> T:
         """A request, in a thread."""

@@ -36,7 +36,6 @@ class Order:
 async def start(order: Order) -> Run:
     """StartError in runc's words when the program cannot be executed."""
     order.folder.mkdir(parents=True, exist_ok=True)
-    order.log.parent.mkdir(parents=True, exist_ok=True)
     container_id = f"process://{secrets.token_hex(32)}"
     body = {"attempt": order.attempt, "container_id": container_id, "argv": order.argv, "env": order.env, "cwd": str(order.cwd), "log": str(order.log)}
     shim = subprocess.Popen(

@@ -43,19 +43,40 @@ class Sandbox:
         volumes.remove(self.folder)
         self._lab.addresses.release(self.ip, list(self.ports.values()))
 
-    def root(self, container: Container) -> pathlib.Path:
-        """The folder that stands for the container's file system; it is also its HOME and where it starts."""
-        return self.folder / "containers" / container.name / "root"
+    def root(self, container: Container, attempt: int) -> pathlib.Path:
+        """The folder that stands for the run's file system, empty at its start; it is also its HOME and where it starts."""
+        return self.run_folder(container, attempt) / "root"
 
     def run_folder(self, container: Container, attempt: int) -> pathlib.Path:
         return self.folder / "containers" / container.name / str(attempt)
 
-    def log(self, container: Container, attempt: int) -> pathlib.Path:
-        return self.folder / "logs" / container.name / f"{attempt}.log"
+    def log(self, container: Container, run: int | str) -> pathlib.Path:
+        """The log of a run by its number, or the link ``current`` or ``previous``."""
+        return self.folder / "logs" / container.name / f"{run}.log"
+
+    def forget(self, container: Container) -> None:
+        """Runs before the last leave no more than the last two logs and exits."""
+        for folder in (self.folder / "containers" / container.name).glob("[0-9]*"):
+            if int(folder.name) < container.attempts - 2:
+                volumes.remove(folder)
+                self.log(container, folder.name).unlink(missing_ok=True)
+                self.log(container, folder.name).with_suffix(".log.1").unlink(missing_ok=True)
+
+    def new_log(self, container: Container) -> pathlib.Path:
+        """An empty log for the next run; the links move on."""
+        log = self.log(container, container.attempts)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        for link, run in (("current", container.attempts), ("previous", container.attempts - 1)):
+            if run >= 0:
+                part = log.with_name(f".{link}")
+                part.symlink_to(f"{run}.log")
+                part.replace(self.log(container, link))
+        return log
 
     def paths(self, container: Container, attempt: int) -> dict[str, str]:
         """Paths of the container to where they really are: its mounts and its termination log."""
-        root = self.root(container)
+        root = self.root(container, attempt)
         root.mkdir(parents=True, exist_ok=True)
         found = self.volumes.paths(container.spec, root)
         inside = container.spec.get("terminationMessagePath") or "/dev/termination-log"

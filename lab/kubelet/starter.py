@@ -118,12 +118,13 @@ class Starter:
         container.run = await runtime.start(order)
         container.waiting = None
         self._event(pod, "Normal", "Started", "Container started", container)
+        self._sandbox.forget(container)
 
     def _order(self, container: Container, image: images.Image, variables: dict[str, str], paths: dict[str, str], pod: Json) -> runtime.Order:
         spec = container.spec
         command = spec.get("command") or list(image.entrypoint)
         arguments = spec.get("args") or ([] if spec.get("command") else list(image.cmd))
-        root = self._sandbox.root(container)
+        root = self._sandbox.root(container, container.attempts)
         cwd = root / (spec.get("workingDir") or "").lstrip("/")
         cwd.mkdir(parents=True, exist_ok=True)
         return runtime.Order(
@@ -132,7 +133,7 @@ class Starter:
             argv=[translate(expand(part, variables), paths) for part in [*command, *arguments]],
             env=self._environment(image, variables, paths, pod, root=str(root)),
             cwd=cwd,
-            log=self._sandbox.log(container, container.attempts),
+            log=self._sandbox.new_log(container),
         )
 
     def _environment(self, image: images.Image, variables: dict[str, str], paths: dict[str, str], pod: Json, *, root: str) -> dict[str, str]:
@@ -156,7 +157,7 @@ class Starter:
         if run is None:
             raise RuntimeError(f"{container.name} does not run")
         paths = self._sandbox.paths(container, run.attempt)
-        root = self._sandbox.root(container)
+        root = self._sandbox.root(container, run.attempt)
         cwd = root / (container.spec.get("workingDir") or "").lstrip("/")
         return Place(container.spec, runtime.environment(run), cwd, paths, self._sandbox.ports, self._sandbox.ip)
 

@@ -22,23 +22,15 @@ def _path(kind: str, pod: Json) -> str:
     return f"/apis/{GROUP}/namespaces/{metadata['namespace']}/{kind}/{metadata['name']}"
 
 
-def publish_ports(api: Api, pod: Json, sandbox: Sandbox) -> None:
+def publish(api: Api, pod: Json, sandbox: Sandbox, containers: list[Container]) -> None:
+    """Once for each pod: the logs are named by links that follow the runs."""
     forwards = [{"ports": [inside], "target": {"address": "127.0.0.1", "port": outside}} for inside, outside in sandbox.ports.items()]
     if forwards:
         api.apply(_path("portforwards", pod), _object("PortForward", pod, {"forwards": forwards}))
-
-
-def publish_logs(api: Api, pod: Json, sandbox: Sandbox, containers: list[Container]) -> None:
-    """The current log of each container that has run, and the one of its run before."""
-    logs = []
-    for container in containers:
-        latest = container.attempts - 1
-        if latest < 0:
-            continue
-        entry: Json = {"containers": [container.name], "logsFile": str(sandbox.log(container, latest)), "follow": True}
-        if latest > 0:
-            entry["previousLogsFile"] = str(sandbox.log(container, latest - 1))
-        logs.append(entry)
+    logs = [
+        {"containers": [c.name], "logsFile": str(sandbox.log(c, "current")), "previousLogsFile": str(sandbox.log(c, "previous")), "follow": True}
+        for c in containers
+    ]
     api.apply(_path("logs", pod), _object("Logs", pod, {"logs": logs}))
 
 

@@ -163,7 +163,7 @@ class Worker:
             delay, self._mount_pause = self._mount_pause, min(self._mount_pause * 2, MOUNT_LAST)
             return delay
         self._mounted = True
-        await self._lab.call(streams.publish_ports, self._lab.api, self.pod, self._sandbox)
+        await self._lab.call(streams.publish, self._lab.api, self.pod, self._sandbox, self.containers)
         self._start_probers()
         return 0.0
 
@@ -175,7 +175,6 @@ class Worker:
         container.started = container.spec.get("startupProbe") is None
         container.ready = container.started and container.spec.get("readinessProbe") is None
         self._spawn(self._watch(container, run))
-        await self._lab.call(streams.publish_logs, self._lab.api, self.pod, self._sandbox, self.containers)
         hook = (container.spec.get("lifecycle") or {}).get("postStart")
         if hook and not await handlers.hook(hook, self._starter.place(container)):
             self._lab.recorder.record(self.pod, "Warning", "FailedPostStartHook", "PostStartHook failed", container)

@@ -24,7 +24,7 @@ def test_an_http_probe_makes_a_pod_ready_and_takes_it_back(pods: Pods) -> None:
     name = pods.python(SERVER + "", ports=PORT, readinessProbe=probe)
     ready = condition(pods.ready(name), "Ready")
     assert "/h?x=1 me kube-probe/" in pods.logs(name)
-    (pods.kubelet.state / "pods" / pods.get(name)["metadata"]["uid"] / "containers" / "c" / "root" / "broken").touch()
+    (pods.kubelet.state / "pods" / pods.get(name)["metadata"]["uid"] / "containers" / "c" / "0" / "root" / "broken").touch()
     lost = pods.until(name, lambda pod: condition(pod, "Ready")["status"] == "False")
     assert condition(lost, "Ready")["reason"] == "ContainersNotReady"
     assert condition(lost, "Ready")["message"] == "containers with unready status: [c]"

@@ -24,7 +24,9 @@ def test_a_pod_that_does_not_restart_ends_with_its_exit_code(pods: Pods, policy:
 
 
 def test_a_pod_restarts_on_failure_until_it_succeeds(pods: Pods) -> None:
-    name = pods.run("sh", "-c", "test -f once || { touch once; exit 1; }", pod={"restartPolicy": "OnFailure"})
+    volumes, mounts = [{"name": "e", "emptyDir": {}}], [{"name": "e", "mountPath": "/data"}]
+    script = "test -f /data/once || { touch /data/once own; exit 1; }; test ! -f own"
+    name = pods.run("sh", "-c", script, pod={"restartPolicy": "OnFailure", "volumes": volumes}, volumeMounts=mounts)
     pod = pods.phase(name, "Succeeded")
     assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
     assert state(pod, field="lastState")["terminated"]["exitCode"] == 1
