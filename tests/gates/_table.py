@@ -16,6 +16,7 @@ class Gate:
     command: tuple[str, ...]
     every_line: bool = False
     minutes: float = 5
+    slots: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,10 @@ class Job:
         return [self.line.program(self.gate.command[0]), *self.gate.command[1:]]
 
 
-def _pytest(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
-    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *arguments), every_line, minutes)
+def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, slots: int = 1) -> Gate:
+    """Tests that wait for time to pass, or measure it, take every slot and use them with as many workers."""
+    workers = () if slots == 1 else ("--numprocesses", str(slots), "--dist", "loadfile")
+    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *workers, *rooms), every_line, minutes, slots)
 
 
 def _own(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
@@ -49,15 +52,15 @@ GATES: t.Final = (
     _own("helm-lint", "helm_lint"),
     Gate("mypy", ("mypy", "plugins", "lab", "tests/gates")),
     _own("docs", "docs"),
-    _pytest("unit", "-n", "2", "tests/unit", every_line=True),
+    _pytest("unit", "tests/unit", every_line=True, slots=2),
     _pytest("chart", "tests/chart", every_line=True),
     _pytest("engine", "tests/engine"),
     _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     _own("sanity", "sanity", every_line=True, minutes=20),
-    _pytest("integration", "-n", "2", "tests/integration", minutes=20),
+    _pytest("integration", "tests/integration", minutes=20, slots=2),
     _own("molecule", "molecule", minutes=15),
-    _pytest("e2e", "tests/e2e", every_line=True, minutes=20),
+    _pytest("e2e", "tests/e2e", every_line=True, minutes=20, slots=2),
 )
 
 

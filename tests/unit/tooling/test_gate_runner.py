@@ -73,6 +73,15 @@ def test_a_gate_that_hangs_is_ended_with_all_that_it_started(
         os.kill(int(note.read_text()), 0)
 
 
+@pytest.mark.usefixtures("line")
+def test_a_gate_that_takes_both_slots_runs_alone(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = str(tmp_path / "log")
+    code = f"import time, sys; f = open({log!r}, 'a', 1); f.write('+'); time.sleep(0.4); f.write('-')"
+    wide = _table.Gate("wide", ("python", "-c", code.replace("'+'", "'('").replace("'-'", "')'")), slots=2)
+    assert run([gate("one", code), wide, gate("two", code), gate("three", code)], monkeypatch) == 0
+    assert "()" in (tmp_path / "log").read_text()
+
+
 def test_the_users_own_platforms_are_out_of_reach(line: _lines.Line, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KUBECONFIG", "K8S_AUTH_KUBECONFIG", "PGHOST", "PGPASSWORD", "HF_TOKEN", "VLLM_API_KEY", "HELM_KUBECONTEXT", "ANSIBLE_INVENTORY", "LAB_NAME"):
         monkeypatch.setenv(name, "/the/users/own")
