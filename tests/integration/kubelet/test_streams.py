@@ -16,9 +16,10 @@ GROUP = "/apis/kwok.x-k8s.io/v1alpha1"
 
 
 def test_logs_are_those_of_the_container_and_of_its_run_before(pods: Pods) -> None:
-    script = "echo >> /data/runs; echo run $(wc -l < /data/runs); echo wrong >&2; exit 1"
+    script = "echo >> /data/runs; echo run $(wc -l < /data/runs); echo wrong >&2; test $(wc -l < /data/runs) = 2 && exec sleep 60; exit 1"
     name = pods.run("sh", "-c", script, pod={"volumes": [{"name": "e", "emptyDir": {}}]}, volumeMounts=[{"name": "e", "mountPath": "/data"}])
-    pods.waiting(name, "CrashLoopBackOff")
+    pods.until(name, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+    pods.ready(name)
     assert pods.logs(name) == "run 2\nwrong\n"
     assert pods.logs(name, "--previous") == "run 1\nwrong\n"
 
