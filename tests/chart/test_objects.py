@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import typing as t
 
 import pytest
@@ -156,6 +157,21 @@ def test_a_closed_policy_lets_nothing_out() -> None:
     spec = render({"networkPolicy": given}).one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert not spec["egress"]
+
+
+def test_metrics_are_scraped_with_the_labels_that_gates_select_by() -> None:
+    assert "ServiceMonitor" not in render().kinds
+    rendered = render({"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}})
+    monitor = rendered.one("ServiceMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= rendered.one("Service")["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in rendered.one("Service")["spec"]["ports"]}
+    # Prometheus writes every character of a label's name that it does not take as _.
+    labels = {"__meta_kubernetes_service_label_" + re.sub(r"[^a-zA-Z0-9_]", "_", name) for name in rendered.one("Service")["metadata"]["labels"]}
+    for rule in endpoint["relabelings"]:
+        assert set(rule["sourceLabels"]) <= labels
+    assert [rule["targetLabel"] for rule in endpoint["relabelings"]] == ["model", "environment", "release"]
 
 
 def test_the_cache_outlives_the_release() -> None:

@@ -71,6 +71,15 @@ RULES: dict[str, tuple[Values, str]] = {
     "a host path without a folder": ({"cache": {"type": "hostPath"}}, "cache.hostPath is not set"),
     "offline with nothing cached": ({"offline": True}, "offline is true, but nothing holds the model"),
     "an account without a name": ({"serviceAccount": {"create": False}}, "serviceAccount.name is not set"),
+    "a scrape longer than its interval": ({"serviceMonitor": {"enabled": True, "interval": "5s"}}, "scrapeTimeout 10s is longer than its interval 5s"),
+    "a scrape that the network policy stops": (
+        {"serviceMonitor": {"enabled": True}, "networkPolicy": {"enabled": True}},
+        "add the namespace of Prometheus to networkPolicy.from.namespaces",
+    ),
+    "a scrape of a server without metrics": (
+        {"serviceMonitor": {"enabled": True}, "engine": {"extraArgs": ["--disable-log-stats"]}},
+        "removes every metric of vLLM",
+    ),
     "a selector's label on the pods": ({"podLabels": {"app.kubernetes.io/name": "x"}}, "podLabels sets app.kubernetes.io/name, which the chart sets"),
 }
 

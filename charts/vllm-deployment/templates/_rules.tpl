@@ -2,7 +2,7 @@
 
 {{- define "vllm.check" -}}
 {{- $problems := "" -}}
-{{- range list "name" "model" "image" "extraArgs" "env" "gpu" "memory" "rollout" "probes" "drain" "cache" "labels" -}}
+{{- range list "name" "model" "image" "extraArgs" "env" "gpu" "memory" "rollout" "probes" "drain" "cache" "labels" "metrics" -}}
   {{- $problems = cat $problems (include (printf "vllm.rules.%s" .) $) -}}
 {{- end -}}
 {{- with trim $problems -}}
@@ -198,4 +198,19 @@
 - podLabels sets {{ $name }}, which the chart sets: Service and Deployment find their pods by such labels
   {{- end }}
 {{- end }}
+{{- end }}
+
+{{- define "vllm.rules.metrics" -}}
+{{- if .Values.serviceMonitor.enabled -}}
+  {{- $timeout := trimSuffix "s" .Values.serviceMonitor.scrapeTimeout | int -}}
+  {{- if gt $timeout (trimSuffix "s" .Values.serviceMonitor.interval | int) }}
+- serviceMonitor.scrapeTimeout {{ .Values.serviceMonitor.scrapeTimeout }} is longer than its interval {{ .Values.serviceMonitor.interval }}
+  {{- end }}
+  {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.from.namespaces) (not .Values.networkPolicy.from.cidrs) }}
+- serviceMonitor is enabled, but the NetworkPolicy lets nobody in to scrape: add the namespace of Prometheus to networkPolicy.from.namespaces
+  {{- end }}
+  {{- if has "--disable-log-stats" .Values.engine.extraArgs }}
+- serviceMonitor is enabled, but --disable-log-stats in engine.extraArgs removes every metric of vLLM: leave it out
+  {{- end }}
+{{- end -}}
 {{- end }}
