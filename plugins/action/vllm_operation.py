@@ -31,10 +31,11 @@ class ActionModule(ClusterAction):
             held = operation.read()
             return {"changed": False, "holder": (held or {}).get("spec", {}).get("holderIdentity") or ""}
         if self.params["state"] == "acquired":
-            note = operation.acquire(Deadline(wait), self.say)
+            patience = Deadline(wait)
+            note = operation.acquire(patience, self.say)
             if note:
                 self.say(f"operation on {name} {note}")
-            return {"changed": False, "takeover": note}
+            return {"changed": False, "takeover": note, "waited": round(patience.elapsed(), 3)}
         if self.params["state"] == "renewed":
             operation.renew()
             return {"changed": False}

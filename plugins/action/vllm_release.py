@@ -51,6 +51,7 @@ class ActionModule(ClusterAction):
             return {**outcome, "release_revision": live.number if live else 0}
         self.renewal(client)()
         self._recover(helm, plan)
+        self.say(f"{plan['action']} of {self.params['name']}: {plan['reason']}")
         applied = self._execute_module(module_name="kubernetes.core.helm", module_args=self._helm_arguments(plan), task_vars=self.variables)
         if applied.get("failed"):
             raise ReleaseError(f"Helm refused the {plan['action']}: {_one_line(applied)}; nothing of it is routed to, correct it and run again")

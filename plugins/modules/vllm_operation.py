@@ -87,6 +87,10 @@ takeover:
   description: From whom the lease was taken over and why; empty when it was free.
   type: str
   returned: when O(state=acquired) and not in check mode
+waited:
+  description: Seconds until the lease was taken.
+  type: float
+  returned: when O(state=acquired) and not in check mode
 was_ours:
   description: Whether the lease was this run's when it was given back.
   type: bool

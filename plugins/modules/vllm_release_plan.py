@@ -14,7 +14,7 @@ description:
     so that an edited template counts even when the chart's version did not move.
   - Names the bundle (what is deployed, made canonical and hashed) and its revision.
   - Refuses, before anything is changed, names that Kubernetes, Helm or vLLM cannot live with, a Helm that the installed
-    kubernetes.core cannot drive, missing Secrets, missing permissions and a Deployment that Argo CD owns.
+    kubernetes.core cannot drive (Helm 4 before kubernetes.core 6.4.0), missing Secrets, missing permissions and a Deployment that Argo CD owns.
   - Sees releases that an interrupted Helm left in V(pending-install), V(pending-upgrade) or V(pending-rollback),
     and says how to recover them.
 author:
@@ -60,10 +60,6 @@ options:
     type: str
     choices: [auto, RollingUpdate, Recreate]
     default: auto
-  kubernetes_core_version:
-    description: Version of the kubernetes.core collection that will apply the plan; checked against Helm's when given.
-    type: str
-    default: ""
   binary_path:
     description: Path of the helm program. Found on E(PATH) when not given.
     type: path
@@ -71,6 +67,10 @@ options:
     description: Seconds that the whole look may take.
     type: int
     default: 60
+attributes:
+  action:
+    description: Runs in the controller; the chart and helm must be there.
+    support: full
 seealso:
   - module: inference.vllm.vllm_release
   - module: inference.vllm.vllm_gpu_capacity
@@ -188,47 +188,3 @@ duration:
   type: float
   returned: success
 """
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._deadline import Deadline
-from ..module_utils._errors import Error
-from ..module_utils.cluster._client import Client
-from ..module_utils.cluster._connection import connect
-from ..module_utils.cluster._options import kubernetes_options, with_environment
-from ..module_utils.release import _look
-from ..module_utils.release._helm import Helm
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **kubernetes_options(),
-            "name": {"type": "str", "required": True, "aliases": ["release_name"]},
-            "namespace": {"type": "str", "required": True, "aliases": ["release_namespace"]},
-            "chart_ref": {"type": "path", "required": True},
-            "values": {"type": "dict", "default": {}, "aliases": ["release_values"]},
-            "values_files": {"type": "list", "elements": "path", "default": []},
-            "revision": {"type": "str", "default": ""},
-            "strategy": {"type": "str", "choices": ["auto", "RollingUpdate", "Recreate"], "default": "auto"},
-            "kubernetes_core_version": {"type": "str", "default": ""},
-            "binary_path": {"type": "path"},
-            "timeout": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    names = ("name", "namespace", "chart_ref", "values", "revision", "strategy", "kubernetes_core_version")
-    request = _look.Request(**{name: params[name] for name in names}, values_files=tuple(params["values_files"]))
-    try:
-        _look.refuse_bad_input(request)
-        options = with_environment(params)
-        deadline = Deadline(params["timeout"])
-        result = _look.look(Client(connect(options), deadline), Helm(options, deadline, program=params["binary_path"]), request)
-    except Error as error:
-        module.fail_json(msg=f"{params['name']}: {error}")
-    module.exit_json(changed=False, duration=round(deadline.elapsed(), 3), **result)
-
-
-if __name__ == "__main__":
-    main()

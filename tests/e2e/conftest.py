@@ -24,8 +24,14 @@ __all__ = ["lab", "make_namespace", "namespace"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECAP = re.compile(r"^(?P<host>[\w.-]+)\s+: (?P<counts>ok=.*)$", re.MULTILINE)
 
-#: What a lab needs to be quick: probes every second instead of every thirty.
-QUICK = {"probes": {"startup": {"periodSeconds": 1, "failureThreshold": 120}, "readiness": {"periodSeconds": 1}}, "drain": {"preStopSeconds": 0}}
+#: What a lab needs to be quick: probes every few seconds instead of every thirty.
+QUICK = {
+    "probes": {
+        "startup": {"periodSeconds": 3, "timeoutSeconds": 3, "failureThreshold": 60},
+        "readiness": {"periodSeconds": 2, "timeoutSeconds": 2},
+    },
+    "drain": {"preStopSeconds": 0},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +45,11 @@ class Ran:
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         return {found["host"]: {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", found["counts"])} for found in RECAP.finditer(self.text)}
+
+    @property
+    def tail(self) -> str:
+        """The end of the output, for a failed assertion."""
+        return self.text[-3000:]
 
     @property
     def words(self) -> str:
@@ -157,5 +168,7 @@ def site(lab: RunningLab, schema: None, make_namespace: MakeNamespace, tmp_path:
     hosts = yaml.safe_load((folder / "hosts.yml").read_text())
     hosts["vllm_models"]["hosts"] = {}
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    (folder / "group_vars" / "all" / "site.yml").write_text(yaml.safe_dump({"vllm_namespace": name, "vllm_operation_duration": 10, "vllm_wait_sleep": 0.3}))
+    (folder / "group_vars" / "all" / "site.yml").write_text(
+        yaml.safe_dump({"vllm_namespace": name, "vllm_operation_duration": 10, "vllm_wait_sleep": 0.3, "vllm_values": {}})
+    )
     return Site(lab, name, folder)

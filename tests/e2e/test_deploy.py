@@ -13,7 +13,7 @@ MODELS = ("llama-3-8b", "mistral-7b")
 def test_the_literal_command_deploys_two_models_and_a_second_run_changes_nothing(lab: RunningLab, schema: None) -> None:
     words = ("deploy.yml", "-i", "inventories/development")
     first = play(lab, *words)
-    assert first.code == 0, first.text
+    assert first.code == 0, first.tail
     assert all(first.counts[model]["changed"] >= 2 for model in MODELS)
     before = {model: rows(lab, model) for model in MODELS}
     for model in MODELS:
@@ -24,8 +24,8 @@ def test_the_literal_command_deploys_two_models_and_a_second_run_changes_nothing
         assert "1/1" in pods
         assert "Running" in pods
     again = play(lab, *words)
-    assert again.code == 0, again.text
-    assert [again.counts[model]["changed"] for model in MODELS] == [0, 0], again.text
+    assert again.code == 0, again.tail
+    assert [again.counts[model]["changed"] for model in MODELS] == [0, 0], again.tail
     assert {model: rows(lab, model) for model in MODELS} == before, "a row was touched by a run that changed nothing"
     revisions = lab.kubectl("get", "secrets", "-n", "development", "-l", "owner=helm", "-o", "name").stdout.split()
     assert len(revisions) == 2, revisions
@@ -35,8 +35,8 @@ def test_check_mode_predicts_and_writes_nothing_on_an_empty_namespace_and_on_a_c
     model = site.model("predict")
     empty = site.objects()
     predicted = site.play("--check", "--diff")
-    assert predicted.code == 0, predicted.text
-    assert predicted.counts[model]["changed"] == 2, predicted.text
+    assert predicted.code == 0, predicted.tail
+    assert predicted.counts[model]["changed"] == 2, predicted.tail
     assert "+kind: Deployment" in predicted.text
     assert site.objects() == empty
     assert site.rows(model) == []
@@ -45,15 +45,15 @@ def test_check_mode_predicts_and_writes_nothing_on_an_empty_namespace_and_on_a_c
     before, row = site.objects(), site.rows(model)
     site.model("predict", engine={"maxModelLen": 4096})
     changed = site.play("--check", "--diff")
-    assert changed.code == 0, changed.text
-    assert changed.counts[model]["changed"] == 2, changed.text
+    assert changed.code == 0, changed.tail
+    assert changed.counts[model]["changed"] == 2, changed.tail
     assert "4096" in changed.text
     assert site.objects() == before
     assert site.rows(model) == row
 
     nothing = site.model("predict")
     same = site.play("--check", "--diff")
-    assert same.counts[nothing]["changed"] == 0, same.text
+    assert same.counts[nothing]["changed"] == 0, same.tail
 
 
 def test_a_changed_value_is_deployed_and_the_row_follows_with_its_history(site: Site) -> None:
@@ -62,7 +62,7 @@ def test_a_changed_value_is_deployed_and_the_row_follows_with_its_history(site: 
     old = site.ready(model)
     site.model("change", engine={"maxModelLen": 4096})
     done = site.play()
-    assert done.code == 0, done.text
+    assert done.code == 0, done.tail
     new = site.ready(model)
     assert new["deployment_revision"] != old["deployment_revision"]
     assert new["deployment_release_revision"] == 2
@@ -72,13 +72,13 @@ def test_a_changed_value_is_deployed_and_the_row_follows_with_its_history(site: 
 def test_an_impossible_model_fails_in_one_sentence_and_the_other_is_deployed(site: Site) -> None:
     fits, giant = site.model("fits"), site.model("giant", values={"gpu": {"count": 9}})
     done = site.play()
-    assert done.code == 2, done.text
+    assert done.code == 2, done.tail
     assert done.counts[fits]["failed"] == 0
     assert site.ready(fits)
     assert done.counts[giant]["failed"] == 1
     assert site.rows(giant) == []
     assert site.helm_revisions(giant) == []
-    assert "9 GPUs" in done.words, done.text
+    assert "9 GPUs" in done.words, done.tail
     assert "8" in done.words
     assert "gpu-" in done.words
     alone = site.play("--limit", giant)
@@ -108,6 +108,6 @@ def test_register_alone_registers_what_runs_and_refuses_what_does_not(site: Site
     assert site.play("-e", "deploy_register=false").code == 0
     assert site.rows(model) == []
     done = site.play(playbook="register.yml")
-    assert done.code == 0, done.text
+    assert done.code == 0, done.tail
     assert site.ready(model)["deployment_release_revision"] == 1
     assert site.play(playbook="register.yml").counts[model]["changed"] == 0
