@@ -43,7 +43,7 @@ def _pod(source: Source, request: Request) -> Result:
     pod = _around.pod(source, request)
     snapshot = _reader.read(source, pod, request.replaced)
     found = answer(pod, request.replicas, snapshot, request.how)
-    for _ in range(CONFIRMATIONS):
+    for _attempt in range(CONFIRMATIONS):
         if found.fits != YES or not found.packing.placements:
             break
         # The nodes were read before their pods: one that went in between would look empty.

@@ -96,7 +96,7 @@ class _Run:
         return [index for index in order if self._rules.forbids(self._rooms[index].node) is None]
 
     def greedy(self, most: int) -> dict[str, int]:
-        for _ in range(most):
+        for _pod in range(most):
             index = next(iter(self.choices()), None)
             if index is None:
                 break
@@ -137,7 +137,7 @@ class _Run:
 
     def reset(self) -> None:
         for index, placed in enumerate(self._placed):
-            for _ in itertools.repeat(None, placed):
+            for _pod in itertools.repeat(None, placed):
                 self._step(index, -1)
 
     def _step(self, index: int, by: int) -> None:

@@ -87,7 +87,7 @@ def _counted(resource: str, usage: Usage) -> int | None:
 
 def _unspecified(resource: str, pod: Wanted) -> str:
     """A quota on cpu or memory makes every container say what it takes of it."""
-    section, _, name = resource.rpartition(".")
+    section, _dot, name = resource.rpartition(".")
     if name not in ("cpu", "memory") or (pod.spec.get("resources") or {}).get("requests"):
         return ""
     for container in (*(pod.spec.get("containers") or ()), *(pod.spec.get("initContainers") or ())):

@@ -28,7 +28,7 @@ from . import _transport
 from ._connection import Connection
 
 Json = dict[str, t.Any]
-Query = t.Mapping[str, str | int | bool]
+Query: t.TypeAlias = "t.Mapping[str, str | int | bool]"
 
 RETRIED = (429, 503, 504)
 ATTEMPT_SECONDS = 30.0

@@ -20,8 +20,8 @@ import urllib.parse
 
 from .._errors import InputError
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-Networks = t.Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+IPAddress: t.TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+Networks: t.TypeAlias = "t.Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]"
 
 # Metadata services outside the link-local ranges: AWS over IPv6, Alibaba Cloud, Oracle Cloud.
 _METADATA: Networks = tuple(ipaddress.ip_network(net) for net in ("fd00:ec2::254/128", "100.100.100.200/32", "192.0.0.192/32"))

@@ -124,8 +124,7 @@ class Session:
 @contextlib.contextmanager
 def opened(target: Target, deadline: Deadline, *, patient: bool = False) -> t.Iterator[Session]:
     """A connected session. ``patient`` waits for a server that is restarting; else the first refusal is told at once."""
-    delays = backoff(0.05, 0.5)
-    while True:
+    for pause in backoff(0.05, 0.5):
         session = Session(target, deadline)
         try:
             session.connect()
@@ -134,6 +133,6 @@ def opened(target: Target, deadline: Deadline, *, patient: bool = False) -> t.It
             session.close()
             if not patient or deadline.remaining() < 1:
                 raise
-        time.sleep(next(delays))
+        time.sleep(pause)
     with session:
         yield session

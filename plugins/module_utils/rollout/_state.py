@@ -95,7 +95,7 @@ def _complete(status: Json, newest: Json, wanted: int) -> bool:
 def _line(seen: Seen, newest: Json, pods: t.Sequence[Json], wanted: int) -> str:
     ready = sum(condition(pod, "Ready") for pod in pods)
     old = len([pod for pod in seen.pods if not _owned(pod, newest) and not _terminating(pod)])
-    parts = [f"{ready} of {wanted} new pods ready", *(f"{old} old still there" for _ in range(bool(old)))]
+    parts = [f"{ready} of {wanted} new pods ready", *(f"{old} old still there" for _once in range(bool(old)))]
     waiting = sorted({_doing(pod) for pod in pods if not condition(pod, "Ready")})
     return ", ".join([*parts, *waiting])
 
