@@ -61,7 +61,8 @@ def prepared(database: Database) -> Database:
 
 
 def migrations() -> tuple[_migrations.Migration, ...]:
-    return _migrations.load(str(MIGRATIONS))
+    loaded: tuple[_migrations.Migration, ...] = _migrations.load(str(MIGRATIONS))
+    return loaded
 
 
 def migrate(database: Database, version: int | None = None, **more: t.Any) -> _migrate.Migrated:

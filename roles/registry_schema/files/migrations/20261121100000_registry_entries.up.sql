@@ -21,6 +21,8 @@ DECLARE
     existing_type text;
     platform_check record;
     allowed boolean;
+    spelling text;
+    same boolean;
 BEGIN
     IF to_regclass(entries) IS NULL THEN
         EXECUTE format('CREATE TABLE %s ()', entries);
@@ -88,8 +90,21 @@ BEGIN
                 ELSE '{development,staging,production}' END,
             platform_check.attname) INTO allowed;
         IF NOT allowed THEN
+            -- What the server says of "varchar_column IN (...)" is another tree when it is read again: the spelling is kept that gives the same one.
+            EXECUTE format('CREATE TABLE model_registry_probe (LIKE %s)', entries);
+            FOREACH spelling IN ARRAY ARRAY[platform_check.definition, replace(regexp_replace(platform_check.definition,
+                '\(\((\w+)\)::text = ANY \(\(ARRAY\[([^]]*)\]\)::text\[\]\)\)', '(\1 IN (\2))'), '::character varying', '')]
+            LOOP
+                EXECUTE format('ALTER TABLE model_registry_probe ADD CONSTRAINT probe %s', spelling);
+                SELECT pg_get_constraintdef(oid) = platform_check.definition INTO same FROM pg_constraint
+                WHERE conrelid = 'model_registry_probe'::regclass AND conname = 'probe';
+                EXIT WHEN same;
+                ALTER TABLE model_registry_probe DROP CONSTRAINT probe;
+            END LOOP;
+            DROP TABLE model_registry_probe;
             EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', entries, platform_check.conname);
-            INSERT INTO model_registry_schema_objects (kind, name, definition) VALUES ('replaced_check', platform_check.conname, platform_check.definition);
+            INSERT INTO model_registry_schema_objects (kind, name, definition)
+            VALUES ('replaced_check', platform_check.conname, CASE WHEN same THEN spelling ELSE platform_check.definition END);
         END IF;
     END LOOP;
 
