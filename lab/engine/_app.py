@@ -23,7 +23,7 @@ from ._completions import completions
 from ._errors import ApiError, EngineDead
 from ._http_metrics import App, HttpMetrics
 from ._json import answer
-from ._middleware import Authentication, LoadTracking, RequestIds
+from ._middleware import Authentication, LoadTracking, RequestIds, VaryOrigin
 from ._schema import ParseError
 from ._server import Server, server_of
 
@@ -59,8 +59,7 @@ _DOCS: list[Entry] = [("/openapi.json", "GET HEAD", basic.openapi), ("/docs", "G
 
 def entries(server: Server) -> list[Entry]:
     args = server.settings.args
-    found = [] if args.disable_fastapi_docs else list(_DOCS)
-    found += _COMMON + (_POOLING if server.settings.pooling else _GENERATION)
+    found = (_POOLING if server.settings.pooling else _GENERATION) + _COMMON + ([] if args.disable_fastapi_docs else _DOCS)
     return found + (_LORA if server.settings.runtime_lora and args.enable_lora else [])
 
 
@@ -86,7 +85,7 @@ def _route(path: str, methods: str, endpoint: Endpoint) -> Route:
 
 def _cors(app: App, server: Server) -> App:
     args = server.settings.args
-    return t.cast(
+    cors = t.cast(
         App,
         CORSMiddleware(
             t.cast(t.Any, app),
@@ -96,6 +95,7 @@ def _cors(app: App, server: Server) -> App:
             allow_headers=args.allowed_headers or ["*"],
         ),
     )
+    return cors if args.allowed_origins or args.allow_credentials else VaryOrigin(app, cors)
 
 
 async def _api_error(request: Request, caught: Exception) -> Response:

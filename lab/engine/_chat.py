@@ -97,7 +97,7 @@ def _check_tools(server: Server, read: Body, body: Body) -> None:
     choice = body.get("tool_choice", "auto") if read.get("tools") else "none"
     args = server.settings.args
     if choice not in ("auto", "none") and not args.tool_call_parser:
-        asked = f'function "{_forced_tool(read, body)}"' if isinstance(choice, dict) else f'"{choice}"'
+        asked = f'function "{choice.get("function", {}).get("name")}"' if isinstance(choice, dict) else f'"{choice}"'
         raise ApiError(400, f"tool_choice={asked} requires --tool-call-parser to be set")
     if choice == "auto" and not args.enable_auto_tool_choice:
         raise ApiError(400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set')
@@ -109,12 +109,12 @@ def _check_logprobs(read: Body) -> None:
         raise parameter_error(f"Requested sample logprobs of {asked}, which is greater than max allowed: 20", "logprobs", asked)
 
 
-def _forced_tool(read: Body, body: Body) -> str | None:
-    choice = body.get("tool_choice")
-    tools = read.get("tools") or []
+def _forced_tool(read: Body, body: Body) -> tuple[str, str] | None:
+    """The tool that must be called, and the finish_reason of such an answer."""
+    choice, tools = body.get("tool_choice"), read.get("tools") or []
     if isinstance(choice, dict):
-        return str(choice.get("function", {}).get("name", ""))
-    return str(tools[0].get("function", {}).get("name", "")) if choice == "required" and tools else None
+        return str(choice.get("function", {}).get("name", "")), "stop"
+    return (str(tools[0].get("function", {}).get("name", "")), "tool_calls") if choice == "required" and tools else None
 
 
 def render(messages: list[Body], generation_prompt: bool = True) -> str:
@@ -131,7 +131,7 @@ def _content(content: t.Any) -> str:
     return "" if content is None else str(content)
 
 
-def _whole(server: Server, name: str, model: str, planned: list[Sequence], count: int, forced: str | None, read: Body) -> Body:
+def _whole(server: Server, name: str, model: str, planned: list[Sequence], count: int, forced: tuple[str, str] | None, read: Body) -> Body:
     return {
         "id": name,
         "object": "chat.completion",
@@ -150,15 +150,15 @@ def _whole(server: Server, name: str, model: str, planned: list[Sequence], count
     }
 
 
-def _choice(server: Server, sequence: Sequence, forced: str | None, read: Body) -> Body:
+def _choice(server: Server, sequence: Sequence, forced: tuple[str, str] | None, read: Body) -> Body:
     message: Body = {"role": "assistant", "content": sequence.text, **_EMPTY, "reasoning": None}
     finish = sequence.finish
     if server.settings.args.reasoning_parser:
         message |= {"content": None, "reasoning": sequence.text}
     if forced is not None:
-        call = {"id": f"chatcmpl-tool-{random_id()}", "type": "function", "function": {"name": forced, "arguments": "{}"}}
+        call = {"id": f"chatcmpl-tool-{random_id()}", "type": "function", "function": {"name": forced[0], "arguments": "{}"}}
         message |= {"content": "", "tool_calls": [call]}
-        finish = "tool_calls" if read.get("tool_choice") == "required" else "stop"
+        finish = forced[1]
     return {
         "index": sequence.index,
         "message": message,

@@ -40,6 +40,7 @@ class Engine:
         self.kv_used = 0
         self.prompt_total = 0
         self.token_total = 0
+        metrics.follow(lambda: self.running, lambda: self.waiting, lambda: min(1.0, self.kv_used / settings.kv_tokens))
         self._queue: collections.deque[asyncio.Future[None]] = collections.deque()
         self._pauses: dict[asyncio.Future[None], asyncio.TimerHandle | None] = {}
 
@@ -85,7 +86,6 @@ class Engine:
             self.running += 1
         self.kv_used += sequence.prompt_tokens
         sequence.scheduled = time.monotonic()
-        self._gauges()
         try:
             self._break_if_asked()
             self._pace(sequence)
@@ -161,7 +161,6 @@ class Engine:
     def _leave(self, sequence: Sequence) -> None:
         self.kv_used -= sequence.prompt_tokens
         self._free_slot()
-        self._gauges()
 
     def _free_slot(self) -> None:
         """The slot goes straight to the first who waits, so that nobody who comes later can slip in between."""
@@ -176,7 +175,6 @@ class Engine:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         self._pauses[turn] = None
-        self._gauges()
         try:
             await turn
         except BaseException:
@@ -184,12 +182,14 @@ class Engine:
                 self._free_slot()
             elif turn in self._queue:
                 self._queue.remove(turn)
-            self._gauges()
-            raise
+                raise
         finally:
             self._pauses.pop(turn, None)
 
     async def _pause(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._pauses[done] = loop.call_later(seconds, _wake, done)
@@ -199,9 +199,6 @@ class Engine:
             handle = self._pauses.pop(done, None)
             if handle:
                 handle.cancel()
-
-    def _gauges(self) -> None:
-        self.metrics.scheduler(self.running, len(self._queue), min(1.0, self.kv_used / self.settings.kv_tokens))
 
     # -- death -----------------------------------------------------------------------------------------------------
 

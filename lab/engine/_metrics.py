@@ -75,6 +75,9 @@ def size_buckets(limit: int) -> list[int]:
         power *= 10
 
 
+Reader = t.Callable[[], float]
+
+
 class EngineMetrics:
     """Does nothing at all when statistics are off (``--disable-log-stats`` removes every vllm: metric)."""
 
@@ -144,12 +147,13 @@ class EngineMetrics:
 
     # -- what moves them -------------------------------------------------------------------------------------------
 
-    def scheduler(self, running: int, waiting: int, kv_usage: float) -> None:
+    def follow(self, running: Reader, waiting: Reader, kv_usage: Reader) -> None:
+        """The gauges are read when they are scraped, not written at every step."""
         if self._on:
-            self._gauges["running"].set(running)
-            self._gauges["waiting"].set(waiting)
-            self._capacity.set(waiting)
-            self._gauges["kv"].set(kv_usage)
+            self._gauges["running"].set_function(running)
+            self._gauges["waiting"].set_function(waiting)
+            self._capacity.set_function(waiting)
+            self._gauges["kv"].set_function(kv_usage)
 
     def rejected(self, reason: str) -> None:
         if self._on:

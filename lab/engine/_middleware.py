@@ -77,15 +77,20 @@ class LoadTracking:
 
 
 class VaryOrigin:
-    """The CORS layer of a server without allowed origins: no CORS header, ``vary: Origin`` on each answer."""
+    """A server without allowed origins: no CORS header, ``vary: Origin`` on each answer; preflights go to the layer that refuses them."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, cors: App) -> None:
         self.app = app
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            await self._cors(scope, receive, send)
+            return
+
         async def varied(message: t.MutableMapping[str, t.Any]) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"vary", b"Origin")]
             await send(message)
 
-        await self.app(scope, receive, varied if scope["type"] == "http" else send)
+        await self.app(scope, receive, varied)

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the simulation costs: ``python -m tests.engine.throughput`` prints short chat requests a second for one core.
+
+The figure is requests divided by the processor time that the server's process took, so that a busy machine does not change it much;
+the client is a process of its own, with its own processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import pathlib
+import tempfile
+import time
+
+from tests.engine._api import Api, launch
+
+QUICK = {"LAB_ENGINE_TTFT_MS": "0", "LAB_ENGINE_ITL_MS": "0", "LAB_ENGINE_PREFILL_US": "0"}
+
+
+def processor_seconds(pid: int) -> float:
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def _worker(api: Api, request: bytes, count: int) -> None:
+    reader, writer = await asyncio.open_connection(api.host, api.port)
+    for _ in range(count):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(head.decode())
+        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        await reader.readexactly(length)
+    writer.close()
+
+
+async def _load(api: Api, requests: int, connections: int) -> None:
+    body = json.dumps(api.chat_body(max_tokens=4, ignore_eos=True)).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    await asyncio.gather(*(_worker(api, head + body, requests // connections) for _ in range(connections)))
+
+
+def measure(requests: int, connections: int, *arguments: str) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        running = launch(pathlib.Path(folder), "--served-model-name", "tiny", *arguments, environ=QUICK)
+        try:
+            api = running.ready()
+            asyncio.run(_load(api, connections * 20, connections))
+            before, began = processor_seconds(running.process.pid), time.perf_counter()
+            asyncio.run(_load(api, requests, connections))
+            spent = processor_seconds(running.process.pid) - before
+            peak = pathlib.Path(f"/proc/{running.process.pid}/status").read_text().split("VmHWM:", 1)[1].split()[0]
+            return {"per_core": requests / spent, "wall": requests / (time.perf_counter() - began), "peak_mib": int(peak) / 1024}
+        finally:
+            running.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=8000)
+    parser.add_argument("--connections", type=int, default=8)
+    chosen = parser.parse_args()
+    for label, arguments in (("with access log", []), ("without access log", ["--disable-uvicorn-access-log"])):
+        found = measure(chosen.requests, chosen.connections, *arguments)
+        print(f"{label}: {found['per_core']:.0f} requests/s of one core, {found['wall']:.0f}/s wall, peak {found['peak_mib']:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
