@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 import shlex
 import sys
 import typing as t
 
 from plugins.module_utils._errors import Error as ApiTrouble
 
-from . import _nodes
+from . import _nodes, load, nodes_file
 from ._errors import LabError
 from ._layout import Layout
 from .down import down
@@ -38,8 +39,14 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("up", parents=[common], help="start the lab, or what of it does not run")
     command.add_argument("--nodes", type=_number, help="GPU nodes (default: 2)")
     command.add_argument("--gpus-per-node", type=_number, help="GPUs of each (default: 8)")
+    command.add_argument("--nodes-file", type=pathlib.Path, metavar="FILE", help="nodes of odd shapes; lab/examples/nodes.yaml shows how")
     commands.add_parser("down", parents=[common], help="end the lab and remove all of it")
     commands.add_parser("status", parents=[common], help="a table of the parts")
+    command = commands.add_parser("load", parents=[common], help="add many nodes and pods that kwok only pretends to run, for tests of scale")
+    command.add_argument("--nodes", type=_number, default=100, help="simulated nodes (default: 100)")
+    command.add_argument("--gpu-nodes", type=_count, default=20, help="how many of them have GPUs (default: 20)")
+    command.add_argument("--pods", type=_count, default=2000, help="pods on them (default: 2000)")
+    command.add_argument("--remove", action="store_true", help="remove all of it again")
     command = commands.add_parser("env", parents=[common], help="print the variables to use the lab with, for eval")
     command.add_argument("--as", dest="who", default="operator", help="operator, viewer, admin, migrator or reader (default: operator)")
     command = commands.add_parser("logs", parents=[common], help="print what a part wrote")
@@ -48,16 +55,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) > 200_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 200000")
+    return int(text)
+
+
 def _number(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
+    if not text.isdigit() or not 0 < int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
     return int(text)
 
 
 def _up(layout: Layout, options: argparse.Namespace) -> int:
-    asked = options.nodes is not None or options.gpus_per_node is not None
-    up(layout, _nodes.default_nodes(options.nodes or 2, options.gpus_per_node or 8) if asked else None, _say)
+    up(layout, _asked(options), _say)
     return 0
+
+
+def _asked(options: argparse.Namespace) -> list[_nodes.Node] | None:
+    """The nodes that the command line asks for; None when it says nothing about them."""
+    counted = options.nodes is not None or options.gpus_per_node is not None
+    if options.nodes_file is None:
+        return _nodes.default_nodes(options.nodes or 2, options.gpus_per_node or 8) if counted else None
+    if counted:
+        raise LabError("--nodes-file says all about the nodes: leave out --nodes and --gpus-per-node.")
+    return nodes_file.read(options.nodes_file)
 
 
 def _down(layout: Layout, _options: argparse.Namespace) -> int:
@@ -67,6 +89,15 @@ def _down(layout: Layout, _options: argparse.Namespace) -> int:
 
 def _status(layout: Layout, _options: argparse.Namespace) -> int:
     return 0 if status(layout, _say) else 1
+
+
+def _load(layout: Layout, options: argparse.Namespace) -> int:
+    lab = existing(layout)
+    if options.remove:
+        load.remove(lab, _say)
+    else:
+        load.add(lab, nodes=options.nodes, gpu_nodes=options.gpu_nodes, pods=options.pods, say=_say)
+    return 0
 
 
 def _env(layout: Layout, options: argparse.Namespace) -> int:
@@ -84,7 +115,7 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-COMMANDS: dict[str, t.Callable[[Layout, argparse.Namespace], int]] = {"up": _up, "down": _down, "status": _status, "env": _env, "logs": _logs}
+COMMANDS: dict[str, t.Callable[[Layout, argparse.Namespace], int]] = {"up": _up, "down": _down, "status": _status, "load": _load, "env": _env, "logs": _logs}
 
 if __name__ == "__main__":
     sys.exit(main())

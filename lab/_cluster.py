@@ -40,6 +40,10 @@ def namespace(lab: Lab, api: Client, name: str, *, environment: str, gpus: int |
         apply_file(api, lab.layout.root / "integrations" / "kubernetes" / f"{who}.yaml", namespace=name)
 
 
+def apply_plain_namespace(api: Client, name: str) -> None:
+    apply(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
 def quota(nodes: t.Sequence[Node], gpus: int | None) -> Json:
     allowed = sum(node.gpus for node in nodes) if gpus is None else gpus
     return {
