@@ -29,29 +29,29 @@ class Informer(threading.Thread):
         self._path = path
         self._query = query
         self._handle = handle
-        self._stop = Stop()
+        self._halt = Stop()
         self._known: dict[str, Json] = {}
 
     def stop(self) -> None:
-        self._stop.set()
+        self._halt.set()
 
     def run(self) -> None:
         pause, version = 0.2, ""
-        while not self._stop.is_set():
+        while not self._halt.is_set():
             try:
                 version = version or self._list()
-                for event in self._api.watch(self._path, version, self._stop, **self._query):
+                for event in self._api.watch(self._path, version, self._halt, **self._query):
                     version = event["object"]["metadata"]["resourceVersion"]
                     pause = 0.2
                     self._take(event)
             except ApiError as error:
-                if self._stop.is_set():
+                if self._halt.is_set():
                     return
                 if error.status != 0:
                     version = ""
                 if error.status != 410:
                     LOG.warning("%s; trying again", error)
-                self._stop.wait(pause * random.uniform(0.5, 1.0))
+                self._halt.wait(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, MAX_PAUSE if error.status else 2.0)
 
     def _list(self) -> str:

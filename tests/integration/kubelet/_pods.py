@@ -40,7 +40,7 @@ class OwnKubelet:
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(20)
+            self.process.wait(40)
             self.process = None
 
     def log(self) -> str:
@@ -85,10 +85,19 @@ class Pods:
     def python(self, code: str, **more: t.Any) -> str:
         return self.run("python3", "-u", "-c", code, **more)
 
+    def until_told(self, code: int) -> tuple[str, pathlib.Path]:
+        """A pod that runs, never restarts, and ends with that code as soon as the file is there."""
+        place = f"{self.namespace}-{next(COUNTER)}"
+        volumes = [{"name": "h", "hostPath": {"path": f"/{place}", "type": "DirectoryOrCreate"}}]
+        script = f"until test -f /told/end; do sleep 0.1; done; exit {code}"
+        name = self.run("sh", "-c", script, pod={"restartPolicy": "Never", "volumes": volumes}, volumeMounts=[{"name": "h", "mountPath": "/told"}])
+        self.ready(name)
+        return name, self.kubelet.state / "host" / place / "end"
+
     def get(self, name: str) -> Json:
         return self.api.get(f"{self.root}/pods/{name}")
 
-    def until(self, name: str, test: collections.abc.Callable[[Json], object], seconds: float = 20) -> Json:
+    def until(self, name: str, test: collections.abc.Callable[[Json], object], seconds: float = 60) -> Json:
         """The pod as soon as ``test`` holds."""
         deadline = time.monotonic() + seconds
         while True:
@@ -98,19 +107,19 @@ class Pods:
             assert time.monotonic() < deadline, f"{name} did not get there in {seconds} s; last seen: {pod.get('status')}; {self.kubelet.log()[-2000:]}"
             time.sleep(0.05)
 
-    def phase(self, name: str, wanted: str, seconds: float = 20) -> Json:
+    def phase(self, name: str, wanted: str, seconds: float = 60) -> Json:
         return self.until(name, lambda pod: pod["status"].get("phase") == wanted, seconds)
 
-    def ready(self, name: str, seconds: float = 20) -> Json:
+    def ready(self, name: str, seconds: float = 60) -> Json:
         return self.until(name, lambda pod: condition(pod, "Ready")["status"] == "True", seconds)
 
-    def waiting(self, name: str, reason: str, seconds: float = 20) -> Json:
+    def waiting(self, name: str, reason: str, seconds: float = 60) -> Json:
         return self.until(name, lambda pod: (state(pod).get("waiting") or {}).get("reason") == reason, seconds)
 
     def delete(self, name: str, grace: int | None = None) -> None:
         self.api.delete(f"{self.root}/pods/{name}", {} if grace is None else {"gracePeriodSeconds": grace})
 
-    def gone(self, name: str, seconds: float = 20) -> float:
+    def gone(self, name: str, seconds: float = 60) -> float:
         """Seconds until the API server has forgotten it."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
@@ -125,7 +134,7 @@ class Pods:
         items = self.api.items(f"{self.root}/events", {"fieldSelector": f"involvedObject.name={name}"})
         return [event for event in items if event.get("source", {}).get("component") == "kubelet"]
 
-    def event(self, name: str, reason: str, message: str = ".*", count: int = 1, seconds: float = 10) -> Json:
+    def event(self, name: str, reason: str, message: str = ".*", count: int = 1, seconds: float = 40) -> Json:
         """The event of that reason and message (a pattern), once it was counted that often."""
         deadline = time.monotonic() + seconds
         while True:
@@ -137,7 +146,7 @@ class Pods:
             time.sleep(0.05)
 
     def logs(self, name: str, *more: str) -> str:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while True:
             done = self.lab.kubectl("logs", "-n", self.namespace, name, *more, who="admin", check=False)
             # kwok learns of a new Logs object by a watch of its own.
@@ -155,6 +164,12 @@ class Pods:
 def state(pod: Json, container: int = 0, field: str = "state") -> Json:
     statuses = pod["status"].get("containerStatuses") or []
     return dict(statuses[container][field]) if len(statuses) > container else {}
+
+
+def restarts(pod: Json) -> int:
+    """-1 while nothing is known of the container."""
+    statuses = pod["status"].get("containerStatuses")
+    return int(statuses[0]["restartCount"]) if statuses else -1
 
 
 def condition(pod: Json, kind: str) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.integration.kubelet._pods import Pods, condition, state
+from tests.integration.kubelet._pods import Pods, condition, restarts, state
 
 SERVER = """
 import http.server, os, sys
@@ -64,7 +64,7 @@ def test_a_command_that_is_not_there_counts_neither_way(pods: Pods) -> None:
     pods.event(name, "Unhealthy", "Liveness probe errored and resulted in unknown state: rpc error: .*executable file not found in .PATH", count=2)
     pod = pods.get(name)
     assert state(pod)["running"]
-    assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+    assert restarts(pod) == 0
 
 
 def test_a_failed_startup_probe_restarts_and_holds_the_others_back(pods: Pods) -> None:
@@ -75,7 +75,7 @@ def test_a_failed_startup_probe_restarts_and_holds_the_others_back(pods: Pods) -
     pods.event(name, "Killing", "Container c failed startup probe, will be restarted")
     assert time.monotonic() - began >= 2, "three failures a second apart"
     assert pods.event(name, "Unhealthy", "Startup probe failed: .*", count=3)["count"] == 3
-    pod = pods.until(name, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+    pod = pods.until(name, lambda pod: restarts(pod) == 1)
     status = pod["status"]["containerStatuses"][0]
     assert (status["started"], status["ready"]) == (False, False)
     assert status["lastState"]["terminated"]["exitCode"] == 143
@@ -101,6 +101,6 @@ def test_a_failed_liveness_probe_restarts_with_the_probes_own_grace(pods: Pods) 
     name = pods.python(stubborn, pod={"terminationGracePeriodSeconds": 30}, livenessProbe=probe)
     pods.event(name, "Killing", "Container c failed liveness probe, will be restarted")
     began = time.monotonic()
-    pod = pods.until(name, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
-    assert 2 <= time.monotonic() - began < 10
+    pod = pods.until(name, lambda pod: restarts(pod) == 1)
+    assert 2 <= time.monotonic() - began < 25
     assert state(pod, field="lastState")["terminated"]["exitCode"] == 137

@@ -13,7 +13,7 @@ import pytest
 from lab._cluster import apply_node
 from lab._nodes import Node
 from plugins.module_utils.cluster._client import Client
-from tests.integration.kubelet._pods import OwnKubelet, Pods, condition, state
+from tests.integration.kubelet._pods import OwnKubelet, Pods, condition, restarts, state
 
 LIMIT_KIB = 60 * 1024
 
@@ -63,10 +63,13 @@ def test_a_killed_kubelet_adopts_its_pods(pods: Pods, own: OwnKubelet) -> None:
 
 
 def test_what_ended_without_a_kubelet_is_reported_as_it_was(pods: Pods, own: OwnKubelet) -> None:
-    name = pods.run("sh", "-c", "sleep 2; exit 9", pod={"restartPolicy": "Never"})
-    pods.ready(name)
+    name, end = pods.until_told(9)
     own.stop(signal.SIGKILL)
-    time.sleep(2.5)
+    end.touch()
+    deadline = time.monotonic() + 30
+    while own.processes():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     own.start()
     ended = state(pods.phase(name, "Failed"))["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (9, "Error")
@@ -79,7 +82,7 @@ def test_what_was_lost_is_reported_as_unknown_and_restarted(pods: Pods, own: Own
     for shim in own.processes():
         os.kill(shim, signal.SIGKILL)
     own.start()
-    pod = pods.until(name, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+    pod = pods.until(name, lambda pod: restarts(pod) == 1)
     ended = state(pod, field="lastState")["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (137, "ContainerStatusUnknown")
     pods.ready(name)
@@ -92,7 +95,7 @@ def test_pods_of_a_kubelet_that_was_ended_are_started_again(pods: Pods, own: Own
     own.stop()
     assert own.processes() == []
     own.start()
-    pod = pods.until(name, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+    pod = pods.until(name, lambda pod: restarts(pod) == 1)
     assert state(pod, field="lastState")["terminated"]["exitCode"] == 143
 
 
@@ -103,18 +106,21 @@ def test_pods_that_were_deleted_meanwhile_leave_nothing(pods: Pods, own: OwnKube
     pods.delete(name, grace=0)
     assert len(own.processes()) == 1
     own.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while own.processes() or folder.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_a_second_kubelet_in_the_same_folder_is_refused(own: OwnKubelet) -> None:
-    time.sleep(0.5)
+    deadline = time.monotonic() + 30
+    while not (own.state / "kubelet.lock").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     second = OwnKubelet(own.kubeconfig, own.state, own.node, own.selector)
     second.start()
     assert second.process is not None
-    assert second.process.wait(10) == 1
+    assert second.process.wait(30) == 1
     assert f"another kubelet works in {own.state}" in own.log()
 
 

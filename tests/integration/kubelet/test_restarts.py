@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.kubelet._pods import IMAGE, Pods, condition, state
+from tests.integration.kubelet._pods import IMAGE, Pods, condition, restarts, state
 
 HUNGRY = """
 import subprocess, sys, time
@@ -28,7 +28,7 @@ def test_a_pod_restarts_on_failure_until_it_succeeds(pods: Pods) -> None:
     script = "test -f /data/once || { touch /data/once own; exit 1; }; test ! -f own"
     name = pods.run("sh", "-c", script, pod={"restartPolicy": "OnFailure", "volumes": volumes}, volumeMounts=mounts)
     pod = pods.phase(name, "Succeeded")
-    assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
+    assert restarts(pod) == 1
     assert state(pod, field="lastState")["terminated"]["exitCode"] == 1
 
 
@@ -178,7 +178,7 @@ def test_a_post_start_hook_that_fails_ends_the_container(pods: Pods) -> None:
     bad = pods.run("sleep", "60", lifecycle={"postStart": {"exec": {"command": ["false"]}}})
     pods.event(bad, "FailedPostStartHook", "PostStartHook failed")
     pods.event(bad, "Killing", "FailedPostStartHook")
-    pods.until(bad, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] >= 1)
+    pods.until(bad, lambda pod: restarts(pod) >= 1)
 
 
 def test_an_active_deadline_fails_the_pod(pods: Pods) -> None:

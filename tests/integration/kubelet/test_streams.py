@@ -10,7 +10,7 @@ import typing as t
 import urllib.request
 
 from plugins.module_utils.cluster._client import NotFound
-from tests.integration.kubelet._pods import IMAGE, Pods
+from tests.integration.kubelet._pods import IMAGE, Pods, restarts
 
 GROUP = "/apis/kwok.x-k8s.io/v1alpha1"
 
@@ -18,7 +18,7 @@ GROUP = "/apis/kwok.x-k8s.io/v1alpha1"
 def test_logs_are_those_of_the_container_and_of_its_run_before(pods: Pods) -> None:
     script = "echo >> /data/runs; echo run $(wc -l < /data/runs); echo wrong >&2; test $(wc -l < /data/runs) = 2 && exec sleep 60; exit 1"
     name = pods.run("sh", "-c", script, pod={"volumes": [{"name": "e", "emptyDir": {}}]}, volumeMounts=[{"name": "e", "mountPath": "/data"}])
-    pods.until(name, lambda pod: pod["status"]["containerStatuses"][0]["restartCount"] == 1)
+    pods.until(name, lambda pod: restarts(pod) == 1)
     pods.ready(name)
     assert pods.logs(name) == "run 2\nwrong\n"
     assert pods.logs(name, "--previous") == "run 1\nwrong\n"
