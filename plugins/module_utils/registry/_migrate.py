@@ -47,9 +47,13 @@ class Migrated:
     steps: tuple[Step, ...]
 
 
-def lock_key(database: str, schema: str, table: str) -> int:
-    """golang-migrate's advisory lock for this database and table (database/util.go, GenerateAdvisoryLockId)."""
-    return (zlib.crc32(f"{schema}\0{table}\0{database}".encode()) * _LOCK_SALT) & 0xFFFFFFFF
+def lock_keys(database: str, schema: str, table: str) -> tuple[int, int]:
+    """golang-migrate's advisory locks for this table: its command takes the database's name from its URL's path, slash and all, its library does not."""
+    return _lock_key(f"{schema}\0{table}\0/{database}"), _lock_key(f"{schema}\0{table}\0{database}")
+
+
+def _lock_key(name: str) -> int:
+    return (zlib.crc32(name.encode()) * _LOCK_SALT) & 0xFFFFFFFF
 
 
 def migrate(
@@ -82,8 +86,8 @@ def _in_transaction(session: Session, table: str, work: t.Callable[[Session, str
     database = session.query("SELECT current_database(), current_schema()", what="asking for the schema")[0]
     if database[1] is None:
         raise RegistryError(f"database {database[0]} has no schema {session.target.schema}; create it, or check schema")
-    key = lock_key(str(database[0]), str(database[1]), table)
-    session.query("SELECT pg_advisory_xact_lock(%s)::text", (key,), what="waiting for another migration to end")
+    for key in lock_keys(str(database[0]), str(database[1]), table):
+        session.query("SELECT pg_advisory_xact_lock(%s)::text", (key,), what="waiting for another migration to end")
     result = work(session, table)
     try:
         session.commit()
