@@ -182,7 +182,7 @@ class Engine:
                 self._free_slot()
             elif turn in self._queue:
                 self._queue.remove(turn)
-                raise
+            raise
         finally:
             self._pauses.pop(turn, None)
 
