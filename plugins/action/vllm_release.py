@@ -11,8 +11,8 @@ from ..module_utils._deadline import Deadline
 from ..module_utils._errors import Error
 from ..module_utils.cluster._client import Client
 from ..module_utils.release import _history
-from ..module_utils.release._helm import Helm
 from ..plugin_utils._controller import ClusterAction, Result, operation_options
+from ..plugin_utils._helm import Helm
 
 HELM_OPTIONS = ("kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs")
 

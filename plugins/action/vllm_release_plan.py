@@ -12,8 +12,8 @@ from ..module_utils._deadline import Deadline
 from ..module_utils.cluster._client import Client
 from ..module_utils.cluster._connection import connect
 from ..module_utils.release import _look
-from ..module_utils.release._helm import Helm
 from ..plugin_utils._controller import ClusterAction, Result
+from ..plugin_utils._helm import Helm
 
 
 class ActionModule(ClusterAction):

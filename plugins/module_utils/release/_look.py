@@ -17,9 +17,16 @@ from .._errors import InputError
 from ..bundle import _bundle, _chart
 from ..cluster._client import Client
 from . import _guard, _history, _manifest, _plan, _preflight
-from ._helm import Helm
 
 Values = dict[str, t.Any]
+
+
+class Renderer(t.Protocol):
+    """What a plan asks of the helm program; only the controller's plugins start it."""
+
+    def version(self) -> tuple[int, int, int]: ...
+
+    def template(self, release: str, namespace: str, chart: str, values: dict[str, t.Any], *, kube_version: str, upgrade: bool) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +52,7 @@ def refuse_bad_input(request: Request) -> None:
         )
 
 
-def look(client: Client, helm: Helm, request: Request) -> dict[str, t.Any]:
+def look(client: Client, helm: Renderer, request: Request) -> dict[str, t.Any]:
     """The result of M(inference.vllm.vllm_release_plan), as its RETURN documents it."""
     helm_version = helm.version()
     _guard.check_helm(helm_version, request.kubernetes_core_version)

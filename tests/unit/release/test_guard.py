@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import DeadlineError, InputError
 from ansible_collections.inference.vllm.plugins.module_utils.release import _guard as guard
-from ansible_collections.inference.vllm.plugins.module_utils.release import _helm as helm
+from ansible_collections.inference.vllm.plugins.plugin_utils import _helm as helm
 from hypothesis import given
 from hypothesis import strategies as st
 

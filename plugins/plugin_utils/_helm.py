@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
 """Runs the helm program: credentials by environment only, never on the command line, which everybody can read."""
@@ -18,8 +18,8 @@ import subprocess
 import tempfile
 import typing as t
 
-from .._deadline import Deadline
-from .._errors import DeadlineError, Error, InputError
+from ..module_utils._deadline import Deadline
+from ..module_utils._errors import DeadlineError, Error, InputError
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
