@@ -34,20 +34,26 @@ def pods(page: bytes, nodes: c.Container[bytes], also: c.Sequence[bytes] = ()) -
     starts = _starts(page)
     if starts is None:
         return whole(page)
+    ends = [*(start - 1 for start in starts[1:]), page.rindex(b"]")]
+    # A page that was cut off by chance at the end of an inner list looks whole, but its last item is not.
+    if starts and _broken(page[starts[-1] : ends[-1]]):
+        return whole(page)
     kept = {bisect.bisect_right(starts, found.start()) - 1 for found in _NODE.finditer(page) if found[1] in nodes}
     for marker in also:
         kept |= {bisect.bisect_right(starts, found.start()) - 1 for found in re.finditer(re.escape(marker), page)}
-    ends = [*(start - 1 for start in starts[1:]), page.rindex(b"]")]
     return [_item(page[starts[index] : ends[index]]) for index in sorted(kept) if index >= 0]
+
+
+def _broken(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except ValueError:
+        return True
+    return False
 
 
 def whole(page: bytes) -> list[Json]:
     return json.loads(page).get("items") or []
-
-
-def count(page: bytes) -> int:
-    starts = _starts(page)
-    return len(whole(page)) if starts is None else len(starts)
 
 
 def _starts(page: bytes) -> list[int] | None:

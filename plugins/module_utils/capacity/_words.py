@@ -12,9 +12,10 @@ from __future__ import annotations
 import collections
 import collections.abc as c
 
-from . import _quantity, _requests, _rollout
+from . import _labels, _quantity, _requests, _rollout
 from ._answer import UNKNOWN, YES, Answer
 from ._filters import Room
+from ._objects import Node
 
 _FEW = 3
 
@@ -104,19 +105,37 @@ def _best(answer: Answer) -> str:
     """The node that comes closest, or why none is open at all."""
     nodes = len(answer.snapshot.nodes)
     if not nodes:
-        selector = ", ".join(f"{key}={value}" for key, value in sorted(answer.pod.node_selector.items()))
-        return f"no node has the labels {selector}" if selector else "the cluster has no node"
-    if not answer.rooms:
-        kinds = collections.Counter(reason.text for reason in answer.excluded.values())
-        first, count = kinds.most_common(1)[0]
-        who = min(name for name, reason in answer.excluded.items() if reason.text == first)
-        return f"none of {_count(nodes, 'node')} is open to it: {who} {first}" + (f" (the same on {count - 1} more)" if count > 1 else "")
+        return f"there is no node{_with_labels(answer)}" if answer.pod.node_selector else "the cluster has no node"
+    rooms = [room for room in answer.rooms if _capable(answer, room.node)]
+    if not rooms:
+        return _none_open(answer)
     full = answer.packing.placements
-    closest = min((room for room in answer.rooms if room.node.name not in full), key=distance, default=min(answer.rooms, key=distance))
+    closest = min((room for room in rooms if room.node.name not in full), key=distance, default=min(rooms, key=distance))
     ruled = answer.ruled_out.get(closest.node.name)
     if closest.reasons:
         return f"the best node {'left ' if full else ''}{closest.node.name} {_list([reason.text for reason in closest.reasons[:_FEW]])}{_too_large(answer)}"
     return f"{closest.node.name} {ruled.text}" if ruled else f"{closest.node.name} takes {closest.fits} of them"
+
+
+def _none_open(answer: Answer) -> str:
+    """No open node has such a resource: why are those that have it not open?"""
+    capable = {node.name for node in answer.snapshot.nodes if _capable(answer, node)}
+    names = _list([name for name, amount in sorted(answer.pod.requests.items()) if amount and _requests.extended(name)])
+    if not capable:
+        return f"no node{_with_labels(answer)} has {names}"
+    kinds = collections.Counter(reason.text for name, reason in answer.excluded.items() if name in capable)
+    first, count = kinds.most_common(1)[0]
+    who = min(name for name, reason in answer.excluded.items() if reason.text == first and name in capable)
+    with_it = f" with {names}" if names else ""
+    return f"none of {_count(len(capable), 'node')}{with_it} is open to it: {who} {first}" + (f" (the same on {count - 1} more)" if count > 1 else "")
+
+
+def _with_labels(answer: Answer) -> str:
+    return f" with the labels {_labels.in_words(answer.pod.node_selector)}" if answer.pod.node_selector else ""
+
+
+def _capable(answer: Answer, node: Node) -> bool:
+    return all(node.allocatable.get(name) for name, amount in answer.pod.requests.items() if amount and _requests.extended(name))
 
 
 def _too_large(answer: Answer) -> str:

@@ -45,10 +45,10 @@ def test_when_only_some_fit_it_says_how_many_and_which_node_is_closest() -> None
     ("nodes", "said"),
     [
         ([], "the cluster has no node"),
-        ([node("a", unschedulable=True)], "none of 1 node is open to it: a is cordoned"),
-        ([node("a", ready=False), node("b", ready=False)], "none of 2 nodes is open to it: a is NotReady (the same on 1 more)"),
+        ([node("a", unschedulable=True)], "none of 1 node with nvidia.com/gpu is open to it: a is cordoned"),
+        ([node("a", ready=False), node("b", ready=False)], "none of 2 nodes with nvidia.com/gpu is open to it: a is NotReady (the same on 1 more)"),
         ([node("a", taints=[{"key": "k", "value": "v", "effect": "NoSchedule"}])], "a has the taint k=v:NoSchedule, which is not tolerated"),
-        ([node("a", 0, allocatable={GPU: "0"})], "the best node a has no nvidia.com/gpu"),
+        ([node("a", 0, allocatable={GPU: "0"})], "no node has nvidia.com/gpu"),
         ([node("a", allocatable={"pods": "0"})], "the best node a has all of its 0 pod slots taken"),
     ],
 )
@@ -56,8 +56,13 @@ def test_it_says_why_nodes_are_out(nodes: list[t.Any], said: str) -> None:
     assert said in _words.message(ask(snapshot(nodes)))
 
 
+def test_nodes_that_have_the_resource_are_told_of_before_those_that_lack_it() -> None:
+    nodes = [node("cpu-0", allocatable={GPU: "0"}), node("gpu-0", unschedulable=True)]
+    assert "none of 1 node with nvidia.com/gpu is open to it: gpu-0 is cordoned" in _words.message(ask(snapshot(nodes)))
+
+
 def test_a_selector_that_matches_nothing_is_named() -> None:
-    assert "no node has the labels node-type=h100" in _words.message(ask(snapshot([]), template(nodeSelector={"node-type": "h100"})))
+    assert "there is no node with the labels node-type=h100" in _words.message(ask(snapshot([]), template(nodeSelector={"node-type": "h100"})))
     assert "a lacks the label node-type=h100" in _words.message(ask(snapshot([node("a")]), template(nodeSelector={"node-type": "h100"})))
 
 

@@ -1,0 +1,340 @@
+"""One look at a cluster over HTTP: which calls it makes, and what it says when they fail."""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+import pytest
+from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import ApiError, Gone, Unauthorized, Unreachable
+
+from tests.unit.cluster.server import Step, answer, cut, hole, refuse, reset
+
+from .api import Api, Fault
+from .build import GPU, Json, node, pod, quota, template
+
+OPTIONS: Json = {"namespace": "development", "replicas": 1}
+PODS = "/api/v1/pods"
+
+
+def look(api: Api, seconds: float = 5, **options: t.Any) -> Json:
+    params = {**OPTIONS, **({} if "fleet" in options else {"pod_template": template()}), **options}
+    return _look.look(api.connection(), _request.request(params), seconds)
+
+
+def cluster(nodes: int, pods: int = 4, fault: Fault | None = None, **others: list[Json]) -> Api:
+    """GPU nodes with ``pods`` pods each: one GPU held by each, and as many nodes without a GPU."""
+    made = [node(f"gpu-{each:03}") for each in range(nodes)]
+    plain = [node(f"cpu-{each:03}", labels={"node-type": "cpu"}, allocatable={GPU: "0"}) for each in range(nodes)]
+    running = [pod(f"r{each}-{number}", f"gpu-{each:03}") for each in range(nodes) for number in range(pods)]
+    running += [pod(f"c{each}-0", f"cpu-{each:03}", {"cpu": "1"}) for each in range(nodes)]
+    return Api(made + plain, running, {f"/api/v1/namespaces/development/{kind}": items for kind, items in others.items()}, fault)
+
+
+@pytest.fixture
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "FIRST_PAGE", 5)
+    monkeypatch.setattr(_reader, "PAGE", 7)
+
+
+def test_a_small_cluster_is_read_in_one_page_of_pods() -> None:
+    with cluster(2) as api:
+        found = look(api, pod_template=template(nodeSelector={"node-type": "gpu"}))
+        assert (found["fits"], found["slots"], found["consistent_at"]["resource_version"]) == ("true", 8, "77")
+        assert "GET /api/v1/nodes?labelSelector=node-type%3Dgpu&limit=500" in api.seen
+        assert [path for path in api.seen if path.startswith(f"GET {PODS}")] == [f"GET {PODS}?limit=200"]
+        assert found["api_requests"] == len(api.seen)
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize("share", [0, 1e9])
+def test_nodes_one_by_one_and_pages_of_all_give_the_same_answer(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "NODES_PER_POD", share)
+    with cluster(6) as api:
+        found = look(api, replicas=24)
+        assert (found["fits"], found["slots"], len(found["placements"])) == ("true", 24, 6)
+        assert sorted({row["requested"][GPU] for row in found["nodes"] if row["name"].startswith("gpu")}) == [4]
+        single = [path for path in api.seen if "spec.nodeName%3Dgpu" in path]
+        assert len(single) == (6 if share else 0)
+        assert all("resourceVersion=0" in path for path in single)
+        assert any("continue=" in path and path.startswith(f"GET {PODS}") for path in api.seen) == (not share)
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_only_nodes_that_could_take_the_pod_are_asked_for_their_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "NODES_PER_POD", 1e9)
+    with cluster(3) as api:
+        api.lists["/api/v1/nodes"][0]["spec"]["unschedulable"] = True
+        assert look(api)["slots"] == 8
+        assert sorted(path[path.index("gpu-") :][:7] for path in api.seen if "nodeName%3Dgpu" in path) == ["gpu-001", "gpu-002"]
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_nominated_pods_count_however_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = pod("wait-0", "", {GPU: 8})
+    del waiting["spec"]["nodeName"]
+    waiting["status"] = {"phase": "Pending", "nominatedNodeName": "gpu-000"}
+    for share in (0, 1e9):
+        monkeypatch.setattr(_reader, "NODES_PER_POD", share)
+        with cluster(2, 0) as api:
+            api.lists[PODS] += [waiting, *(pod(f"x-{each}", "cpu-000", {"cpu": "1m"}) for each in range(9))]
+            assert look(api)["slots"] == 8
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_an_anti_affinity_of_a_pod_on_another_node_is_seen_in_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "NODES_PER_POD", 0)
+    term = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "m-development"}}}
+    with cluster(2) as api:
+        for each in api.lists["/api/v1/nodes"]:
+            each["metadata"]["labels"]["zone"] = "a"
+        shy = pod("shy-0", "cpu-001", {}, affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}})
+        api.lists[PODS].append(shy)
+        found = look(api)
+        assert (found["fits"], found["slots"]) == ("false", 0)
+        assert "shares a topology domain with a pod whose own anti-affinity forbids this one" in found["message"]
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_rule_between_pods_reads_all_nodes_and_the_pods_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app.kubernetes.io/instance": "m-development"}}}
+    anti = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    with cluster(3) as api:
+        found = look(api, pod_template=template(affinity=anti, nodeSelector={"node-type": "gpu"}), replicas=4)
+        assert (found["fits"], found["certain"], found["possible"]) == ("false", 3, 3)
+        assert not any("labelSelector" in path for path in api.seen if path.startswith("GET /api/v1/nodes"))
+
+
+def test_old_pods_give_way_and_jobs_of_the_release_do_not() -> None:
+    with cluster(1, 0) as api:
+        job = pod("m-development-prefetch", "gpu-000", {GPU: 1}, labels={"app.kubernetes.io/instance": "m-development"})
+        job["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "m-development-prefetch", "controller": True}]
+        api.lists[PODS] += [pod("m-development-0", "gpu-000", {GPU: 7}), job]
+        found = look(api, pod_template=template({GPU: 7}), replaces={"release": "m-development"})
+        assert (found["fits"], found["replaced"], found["strategy"], found["surge"]["fits"]) == ("true", 1, "Recreate", "false")
+        assert "labelSelector=app.kubernetes.io%2Finstance%3Dm-development" in " ".join(api.seen)
+
+
+def test_a_node_that_goes_while_its_pods_are_read_never_looks_empty() -> None:
+    def fault(path: str, _query: dict[str, str], _count: int) -> Step | None:
+        if path == PODS:
+            # Gone with all its pods, right after the nodes were listed.
+            api.lists["/api/v1/nodes"] = [each for each in api.lists["/api/v1/nodes"] if each["metadata"]["name"] != "gpu-000"]
+            api.lists[PODS] = [each for each in api.lists[PODS] if each["spec"]["nodeName"] != "gpu-000"]
+        return None
+
+    with cluster(1, fault=fault) as api:
+        assert look(api)["fits"] == "false"
+
+
+def test_a_node_that_is_cordoned_while_its_pods_are_read_is_out() -> None:
+    def fault(path: str, _query: dict[str, str], _count: int) -> Step | None:
+        if path == PODS:
+            api.lists["/api/v1/nodes"][0]["spec"]["unschedulable"] = True
+        return None
+
+    with cluster(1, fault=fault) as api:
+        found = look(api)
+        assert (found["fits"], "gpu-000 is cordoned" in found["message"]) == ("false", True)
+
+
+def test_nodes_that_keep_changing_leave_it_open() -> None:
+    def fault(path: str, _query: dict[str, str], count: int) -> Step | None:
+        if path.startswith("/api/v1/nodes/"):
+            api.lists["/api/v1/nodes"][0]["metadata"]["labels"]["count"] = str(count)
+        return None
+
+    with cluster(1, fault=fault) as api:
+        found = look(api)
+        assert (found["fits"], found["unknown"]) == ("unknown", ["its nodes kept changing while they were read"])
+
+
+def _on(where: str, step: Step, *, after: int = 0) -> Fault:
+    return lambda path, _query, count: step if path == where and count > after else None
+
+
+@pytest.mark.usefixtures("_small_pages")
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (_on(PODS, hole, after=2), Error, "no answer in time|did not finish"),
+        (_on(PODS, reset, after=2), Unreachable, "did not answer"),
+        (_on(PODS, refuse(429, "TooManyRequests", Retry_After="3600"), after=2), ApiError, "HTTP 429"),
+        (_on(PODS, refuse(410, "Expired", "the token is too old"), after=2), Gone, "the token is too old"),
+        (_on(PODS, refuse(401, "Unauthorized"), after=2), Unauthorized, "check the kubeconfig or token"),
+        (_on(PODS, cut(b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"metadata"', 9999), after=2), Unreachable, "IncompleteRead"),
+        (_on(PODS, answer(200, b'{"kind":"PodList","metadata":{},"items":[{"metadata":{"name":"a"'), after=2), Unreachable, "is no list of an API server"),
+        (_on(PODS, answer(200, b"<html>"), after=2), Unreachable, "no whole JSON object|no list"),
+        (_on("/api/v1/nodes", answer(200, b'{"items": ["x"], "metadata": {}}')), Unreachable, "is no list of an API server"),
+    ],
+)
+def test_faults_end_in_time_in_one_sentence_and_never_in_a_yes(fault: Fault, kind: type[Error], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "NODES_PER_POD", 0)
+    began = time.monotonic()
+    with cluster(6, fault=fault) as api, pytest.raises(kind, match=words) as caught:
+        look(api, 1.0)
+    assert time.monotonic() - began < 2.0
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_a_list_that_expires_once_on_its_third_page_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "NODES_PER_POD", 0)
+    gone = refuse(410, "Expired")
+    with cluster(6, fault=lambda path, _query, count: gone if path == PODS and count == 4 else None) as api:
+        assert look(api)["slots"] == 24
+
+
+@pytest.mark.usefixtures("_small_pages")
+def test_one_unauthorized_of_many_lists_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reader, "NODES_PER_POD", 1e9)
+    with cluster(40, 1, fault=_on(PODS, refuse(401, "Unauthorized"), after=3)) as api:
+        with pytest.raises(Unauthorized):
+            look(api)
+        assert len(api.seen) < 30
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("/api/v1/nodes", 'nodes cannot be listed: ask for a ClusterRole with {apiGroups: [""], resources: [nodes], verbs: [list]}'),
+        (PODS, 'pods cannot be listed: ask for a ClusterRole with {apiGroups: [""], resources: [pods], verbs: [list]}'),
+        (
+            "/api/v1/namespaces/development/resourcequotas",
+            'resourcequotas cannot be listed: ask for a Role in development with {apiGroups: [""], resources: [resourcequotas], verbs: [list]}',
+        ),
+        (
+            "/apis/resource.k8s.io/v1/resourceslices",
+            'resourceslices cannot be listed: ask for a ClusterRole with {apiGroups: ["resource.k8s.io"], resources: [resourceslices], verbs: [list]}',
+        ),
+    ],
+)
+def test_what_is_forbidden_leaves_it_open_and_names_the_rule(path: str, rule: str) -> None:
+    with cluster(1, fault=_on(path, refuse(403, "Forbidden"))) as api:
+        found = look(api)
+        assert (found["fits"], found["unknown"]) == ("unknown", [rule])
+        assert rule in found["message"]
+
+
+def test_what_is_full_stays_full_though_something_is_forbidden() -> None:
+    with cluster(1, 8, fault=_on("/api/v1/namespaces/development/resourcequotas", refuse(403, "Forbidden"))) as api:
+        assert look(api)["fits"] == "false"
+
+
+def test_a_quota_is_read_and_counted() -> None:
+    with cluster(1, resourcequotas=[quota({"requests.nvidia.com/gpu": "4"}, {"requests.nvidia.com/gpu": "4"})]) as api:
+        found = look(api)
+        assert (found["fits"], found["quota"][0]["short"]) == ("false", 1)
+
+
+def test_a_limit_range_gives_defaults_that_count() -> None:
+    limits = {"metadata": {"name": "l"}, "spec": {"limits": [{"type": "Container", "default": {"memory": "600Gi"}, "defaultRequest": {"cpu": "65"}}]}}
+    with cluster(1, limitranges=[limits]) as api:
+        found = look(api)
+        assert found["requests"] == {GPU: 1, "cpu": 65000, "memory": 600 << 30}
+        assert found["fits"] == "false"
+
+
+def test_dra_leaves_it_open() -> None:
+    slices: Json = {"metadata": {"name": "s"}, "spec": {"nodeName": "gpu-000", "driver": "gpu.nvidia.com"}}
+    classes: Json = {"metadata": {"name": "c"}, "spec": {"extendedResourceName": GPU}}
+    with cluster(1) as api:
+        api.lists["/apis/resource.k8s.io/v1/resourceslices"] = [slices]
+        api.lists["/apis/resource.k8s.io/v1/deviceclasses"] = []
+        found = look(api)
+        assert (found["fits"], "publishes devices by DRA" in found["message"]) == ("unknown", True)
+        api.lists["/apis/resource.k8s.io/v1/deviceclasses"] = [classes]
+        assert look(api, pod_template=template({GPU: 64}))["fits"] == "unknown"
+
+
+def test_volumes_tie_the_pod_to_their_nodes() -> None:
+    claim: Json = {"metadata": {"name": "cache"}, "spec": {"volumeName": "pv"}}
+    term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["gpu-001"]}]}
+    volume: Json = {"metadata": {"name": "pv"}, "spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}}
+    made = template(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "cache"}}])
+    with cluster(2, persistentvolumeclaims=[claim]) as api:
+        api.lists["/api/v1/persistentvolumes"] = [volume]
+        found = look(api, pod_template=made)
+        assert (found["fits"], found["slots"], found["placements"]) == ("true", 4, {"gpu-001": 1})
+        claim["spec"] = {}
+        assert look(api, pod_template=made)["unknown"] == ["its PersistentVolumeClaim cache is not bound yet, so which nodes can mount it is open"]
+        api.lists["/api/v1/namespaces/development/persistentvolumeclaims"] = []
+        assert "does not exist yet" in look(api, pod_template=made)["message"]
+
+
+def test_a_class_that_does_not_exist_is_refused_by_name() -> None:
+    with cluster(1) as api, pytest.raises(Error, match="the pod names priorityclasses high, which the cluster does not have"):
+        look(api, pod_template=template(priorityClassName="high"))
+    with cluster(1) as api, pytest.raises(Error, match="the pod names runtimeclasses kata, which the cluster does not have"):
+        look(api, pod_template=template(runtimeClassName="kata"))
+
+
+def test_the_fleet_is_described_without_a_pod() -> None:
+    with cluster(2) as api:
+        api.lists["/api/v1/nodes"][1]["spec"]["unschedulable"] = True
+        found = look(api, fleet=True)
+        assert found["fleet"] == [
+            {
+                "pool": "gpu",
+                "product": "",
+                "resource": GPU,
+                "nodes": 2,
+                "closed": 1,
+                "allocatable": 16,
+                "used": 8,
+                "free": 4,
+                "largest_slot": 4,
+                "fragmentation": 100,
+            }
+        ]
+        assert found["message"] == "gpu: 4 of 16 GPUs free, at most 4 on one node, 1 of 2 nodes closed."
+
+
+def test_waiting_ends_when_there_is_room_and_counts_the_looks() -> None:
+    answers = iter([{"fits": "false"}, {"fits": "unknown"}, {"fits": "true"}])
+    found = _look.wait(lambda _seconds: next(answers), 5, 10, 0.01)
+    assert (found["fits"], found["looks"]) == ("true", 3)
+
+
+def test_waiting_ends_with_the_time_and_the_last_answer() -> None:
+    began = time.monotonic()
+    found = _look.wait(lambda _seconds: {"fits": "false"}, 5, 0.5, 0.05)
+    assert (found["fits"], found["looks"] > 2) == ("false", True)
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_cluster_that_does_not_answer_for_a_moment_is_looked_at_again() -> None:
+    def flaky() -> t.Iterator[Json]:
+        raise Unreachable("gone for a moment")
+
+    steps: list[t.Callable[[], Json]] = [lambda: next(flaky()), lambda: {"fits": "true"}]
+    assert _look.wait(lambda _seconds: steps.pop(0)(), 5, 5, 0.01)["looks"] == 2
+
+
+def test_wrong_credentials_are_not_tried_again() -> None:
+    def wrong(_seconds: float) -> Json:
+        raise Unauthorized("no", status=401)
+
+    with pytest.raises(Unauthorized):
+        _look.wait(wrong, 5, 5, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"replicas": -1}, "replicas is -1; give 0 or more"),
+        ({"replaces": {"max_surge": "many"}}, "replaces.max_surge is 'many'; give a number or a percentage such as 25%"),
+        ({"pod_template": {"spec": {}}}, "the pod template has no spec.containers"),
+        ({"pod_template": template({"gpu": 1})}, "gpu is not a resource; write cpu, memory"),
+        ({"pod_template": template({GPU: "1.5"})}, "nvidia.com/gpu is given in whole units, not 1.5"),
+        ({"pod_template": template({"cpu": "10P"})}, "cpu is larger than any machine can count; check its unit"),
+        ({"pod_template": template({"cpu": "two"})}, "container vllm: requests.cpu: 'two' is not a quantity such as 2, 500m, 1.5Gi or 1e3"),
+        ({"pod_template": template({"cpu": "-1"})}, "'-1' is negative"),
+    ],
+)
+def test_bad_input_is_refused_in_words(options: Json, words: str) -> None:
+    with cluster(1) as api, pytest.raises(Error, match=re.escape(words)):
+        look(api, **options)
