@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import os
 import random
 import time
-import typing as t
 
 from ._errors import Aborted, ApiError, EngineDead, busy
 from ._faults import Faults
@@ -19,6 +17,7 @@ from ._log import error
 from ._metrics import EngineMetrics
 from ._sequence import Sequence
 from ._settings import Settings
+from ._slots import Slots, Waits
 from ._tokens import words
 from ._truth import Truth
 
@@ -35,18 +34,21 @@ class Engine:
         self.answered_500 = asyncio.Event()
         self.generations = 0
         self.ready_at = time.monotonic()
-        self.running = 0
         self.admitted = 0
         self.kv_used = 0
         self.prompt_total = 0
         self.token_total = 0
         metrics.follow(lambda: self.running, lambda: self.waiting, lambda: min(1.0, self.kv_used / settings.kv_tokens))
-        self._queue: collections.deque[asyncio.Future[None]] = collections.deque()
-        self._pauses: dict[asyncio.Future[None], asyncio.TimerHandle | None] = {}
+        self._waits = Waits()
+        self._slots = Slots(settings.max_num_seqs, self._waits)
+
+    @property
+    def running(self) -> int:
+        return self._slots.running
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return self._slots.waiting
 
     # -- admission -------------------------------------------------------------------------------------------------
 
@@ -80,16 +82,13 @@ class Engine:
 
     async def start(self, sequence: Sequence) -> None:
         """Waits for a slot and for the first token."""
-        if self.running >= self.settings.max_num_seqs:
-            await self._wait_for_slot()
-        else:
-            self.running += 1
+        await self._slots.enter()
         self.kv_used += sequence.prompt_tokens
         sequence.scheduled = time.monotonic()
         try:
             self._break_if_asked()
             self._pace(sequence)
-            await self._pause(sequence.ttft)
+            await self._waits.pause(sequence.ttft)
         except BaseException:
             self._leave(sequence)
             raise
@@ -104,7 +103,7 @@ class Engine:
         if sequence.endless and sequence.made >= len(sequence.words):
             sequence.words.extend(words(sequence.made, 64))
             sequence.steps.extend(self._step_times(64))
-        await self._pause(sequence.steps[sequence.made - 1])
+        await self._waits.pause(sequence.steps[sequence.made - 1])
         self._token(sequence)
 
     async def run_out(self, sequence: Sequence) -> None:
@@ -113,7 +112,7 @@ class Engine:
         began = time.monotonic()
         try:
             if rest:
-                await self._pause(sum(rest))
+                await self._waits.pause(sum(rest))
         except BaseException:
             self._catch_up(sequence, time.monotonic() - began)
             raise
@@ -160,45 +159,7 @@ class Engine:
 
     def _leave(self, sequence: Sequence) -> None:
         self.kv_used -= sequence.prompt_tokens
-        self._free_slot()
-
-    def _free_slot(self) -> None:
-        """The slot goes straight to the first who waits, so that nobody who comes later can slip in between."""
-        while self._queue:
-            waiting = self._queue.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-                return
-        self.running -= 1
-
-    async def _wait_for_slot(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
-        self._pauses[turn] = None
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._free_slot()
-            elif turn in self._queue:
-                self._queue.remove(turn)
-            raise
-        finally:
-            self._pauses.pop(turn, None)
-
-    async def _pause(self, seconds: float) -> None:
-        if seconds <= 0:
-            await asyncio.sleep(0)
-            return
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._pauses[done] = loop.call_later(seconds, _wake, done)
-        try:
-            await done
-        finally:
-            handle = self._pauses.pop(done, None)
-            if handle:
-                handle.cancel()
+        self._slots.leave()
 
     # -- death -----------------------------------------------------------------------------------------------------
 
@@ -216,26 +177,13 @@ class Engine:
         self.dead = True
         error("multiproc_executor.py:315", "Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor.", "EngineCore")
         error("async_llm.py:812", "AsyncLLM output_handler failed.\nvllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.")
-        self._throw(EngineDead)
+        self._waits.throw(EngineDead)
 
     def abort(self) -> None:
-        self._throw(Aborted)
+        self._waits.throw(Aborted)
 
     def freeze(self) -> None:
-        """No timer fires any more: who waits, waits until the client leaves."""
-        for handle in self._pauses.values():
-            if handle:
-                handle.cancel()
-
-    def _throw(self, kind: t.Callable[[], BaseException]) -> None:
-        for waiting in list(self._pauses):
-            if not waiting.done():
-                waiting.set_exception(kind())
-
-
-def _wake(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+        self._waits.freeze()
 
 
 def grow(faults: Faults, held: list[bytearray], seconds: float) -> None:

@@ -145,7 +145,8 @@ class Running:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def ready(self, seconds: float = 120.0) -> Api:
+    def ready(self) -> Api:
+        seconds = float(os.environ.get("ENGINE_READY_SECONDS", "120"))
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:

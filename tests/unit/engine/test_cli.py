@@ -127,6 +127,7 @@ def test_serve_is_taken_off() -> None:
     assert version_or_command(["serve", "m"]) == ["m"]
 
 
+@hypothesis.settings(deadline=None, max_examples=30)
 @hypothesis.given(st.text(st.characters(codec="utf-8", exclude_characters="-"), min_size=1))
 def test_any_served_name_comes_through(name: str) -> None:
     assert parse(["m", "--served-model-name", name]).served_model_name == [name]

@@ -52,6 +52,7 @@ def test_samples_have_the_median_and_spread_asked_for() -> None:
     assert statistics.quantiles(found, n=100)[83] == pytest.approx(10 * 2.718**0.5, rel=0.08)
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.floats(0, 100), st.floats(0, 100))
 def test_a_range_is_kept_to(low: float, width: float) -> None:
     value = Distribution.parse(f"{low!r}..{low + width!r}" if "e" not in f"{low!r}{low + width!r}" else "1..2").sample(random.Random(2))

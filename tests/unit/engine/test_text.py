@@ -19,12 +19,14 @@ from lab.engine._sequence import Sequence
 from lab.engine._tokens import MAX_CHARS, Tokenizer, words
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.text())
 def test_decoding_gives_the_text_back(text: str) -> None:
     tokenizer = Tokenizer()
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.text())
 def test_no_token_is_longer_than_the_bound_that_refuses_long_prompts(text: str) -> None:
     tokenizer = Tokenizer()
@@ -74,6 +76,7 @@ def test_more_than_ten_problems_are_counted() -> None:
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(st.dictionaries(st.sampled_from(["a", "b", "c", "d", "e"]), ANYTHING))
 def test_any_body_is_read_or_refused_with_400(body: dict[str, object]) -> None:
     kinds: dict[str, type] = {"a": int, "b": float, "c": bool, "d": str, "e": list}
