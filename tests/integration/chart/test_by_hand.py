@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections.abc
+import concurrent.futures
 import contextlib
 import dataclasses
+import http.client
 import json
 import pathlib
 import socket
@@ -18,9 +20,11 @@ from tests.chart._render import CHART, HELMS, MODEL, Values, merge
 from tests.integration.conftest import MakeNamespace, RunningLab
 
 RELEASE = "llama-3-8b-development"
-#: Probed often, so that tests are short; everything else is as the chart has it.
+OFTEN = {"periodSeconds": 2, "timeoutSeconds": 2}
+#: Probed often and gone soon, so that tests are short; everything else is as the chart has it.
 QUICK: Values = {
-    "probes": {"startup": {"periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 30}, "readiness": {"periodSeconds": 2, "timeoutSeconds": 2}}
+    "probes": {"startup": {**OFTEN, "failureThreshold": 30}, "readiness": OFTEN},
+    "drain": {"preStopSeconds": 2, "shutdownTimeoutSeconds": 30, "terminationGracePeriodSeconds": 40},
 }
 
 
@@ -62,16 +66,8 @@ class ByHand:
     @contextlib.contextmanager
     def reachable(self, port: int) -> collections.abc.Iterator[None]:
         """Forwards ``port`` to the Service while the block runs."""
-        command = [
-            str(self.lab.bin / "kubectl"),
-            "--kubeconfig",
-            str(self.lab.kubeconfig()),
-            "-n",
-            self.namespace,
-            "port-forward",
-            f"service/{RELEASE}",
-            f"{port}:8000",
-        ]
+        kubectl = [str(self.lab.bin / "kubectl"), "--kubeconfig", str(self.lab.kubeconfig()), "--namespace", self.namespace]
+        command = [*kubectl, "port-forward", f"service/{RELEASE}", f"{port}:8000"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
             assert forward.stdout
             assert "Forwarding" in forward.stdout.readline()
@@ -146,11 +142,9 @@ def test_the_same_values_again_restart_nothing(hand: ByHand) -> None:
 
 
 def test_a_new_image_takes_over_without_a_gap(hand3: ByHand) -> None:
-    hand3.install({"drain": {"preStopSeconds": 2, "shutdownTimeoutSeconds": 2, "terminationGracePeriodSeconds": 10}})
+    hand3.install()
     hand3.rollout()
-    hand3.install(
-        {"image": {"tag": "v0.31.0"}, "drain": {"preStopSeconds": 2, "shutdownTimeoutSeconds": 2, "terminationGracePeriodSeconds": 10}}, verb="upgrade"
-    )
+    hand3.install({"image": {"tag": "v0.31.0"}}, verb="upgrade")
     fewest = 1
 
     def ready() -> int:
@@ -165,6 +159,28 @@ def test_a_new_image_takes_over_without_a_gap(hand3: ByHand) -> None:
 
     wait("only the new pod is left", replaced)
     assert fewest == 1
+
+
+def test_a_pod_that_goes_finishes_what_it_began(hand3: ByHand) -> None:
+    hand3.install({"env": [{"name": "LAB_ENGINE_ITL_MS", "value": "50"}]})
+    hand3.rollout()
+    port = free_port()
+    body = {"model": "llama-3-8b", "prompt": "Hello", "max_tokens": 200, "ignore_eos": True}
+    with hand3.reachable(port), concurrent.futures.ThreadPoolExecutor() as pool:
+        # 200 tokens of 50 ms: 10 s, and the pod is told to go after 1 s of them.
+        answer = pool.submit(complete, port, body)
+        time.sleep(1)
+        hand3.kubectl("delete", "pod", "--selector", f"app.kubernetes.io/instance={RELEASE}", "--wait=false")
+        done = answer.result(timeout=60)
+    assert done["usage"]["completion_tokens"] == 200
+    assert done["choices"][0]["finish_reason"] == "length"
+
+
+def complete(port: int, body: Values) -> Values:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
+    answer: Values = json.loads(connection.getresponse().read())
+    return answer
 
 
 def test_a_server_that_is_healthy_but_cannot_generate_never_joins_the_service(hand3: ByHand) -> None:
