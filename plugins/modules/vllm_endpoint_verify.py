@@ -29,12 +29,23 @@ options:
     description:
       - How the endpoint is reached.
       - V(direct) opens O(url) from the machine that runs the module and needs no Kubernetes.
-      - V(port_forward) goes through the API server to pods, which needs C(get) on pods and C(create) on pods/portforward.
+      - V(port_forward) goes through the API server to pods, which needs C(get) and C(list) on pods and C(create) on pods/portforward
+        (and C(get) on the Service or Deployment that is named).
+      - V(service_proxy) goes through the API server to a Service, which needs C(get) and C(create) on services/proxy. The API server takes
+        the C(Authorization) header for itself, so a server that wants a key ends V(inconclusive).
+      - V(router) opens O(url) of an API router, with the router's key. A router's C(/health) is about itself and is not checked.
+      - V(auto) takes the first of V(port_forward), V(service_proxy) and V(direct) whose options are given and that opens a connection;
+        RV(way) says which.
     type: str
-    choices: [direct, port_forward]
+    choices: [auto, direct, port_forward, router, service_proxy]
     default: direct
   url:
     description: Address of the endpoint for O(way=direct), such as V(http://llama-3-8b.example.com:8000). C(/v1) at its end makes no difference.
+    type: str
+  http_proxy:
+    description:
+      - URL of an HTTP proxy on the way to O(url). The proxy then resolves the name, so that only the URL itself is judged.
+      - The usual proxy variables of the environment are not followed.
     type: str
   namespace:
     description: Namespace of the pods.
@@ -93,7 +104,8 @@ options:
   checks:
     description:
       - What is checked, in this order.
-      - When not given, V(health), V(models), V(authentication), the check of O(kind), V(stream) except for embeddings, and V(latency).
+      - When not given, V(health) (not for O(way=router)), V(models), V(authentication), the check of O(kind), V(stream) except for embeddings,
+        V(lora) with O(lora_adapters), V(golden) with O(golden), and V(latency).
       - V(health), C(/health) answers 200.
       - V(ready), C(/ready) answers 200; vLLM does not offer it, and 404 is V(skipped), never a failure.
       - V(version), C(/version) answers.
@@ -102,18 +114,109 @@ options:
       - V(chat), V(completion), V(embedding), a real answer with at least one token, or with a vector.
       - V(stream), a streamed answer read to C([DONE]), without an error inside it.
       - V(wrong_model), a name that nobody serves is refused, which proves that no gateway answers for the model.
+      - V(reach), a connection can be had.
+      - V(tls), the certificate is trusted; how many days are left.
+      - V(tools), a tool call with the right name and arguments that are a JSON object.
+      - V(json_schema), an answer as a JSON schema asks.
+      - V(lora), each of O(lora_adapters) is listed as an adapter and answers.
+      - V(golden), each of O(golden) is answered as it must be.
+      - V(metrics), C(/metrics) has each of O(metrics) and has counted our requests; list it after a check that generates.
+      - V(replicas), all pods have the same C(system_fingerprint) and context length.
       - V(latency), O(samples) timed requests, and what O(gates) says about them.
     type: list
     elements: str
-    choices: [health, ready, version, models, authentication, chat, completion, embedding, stream, wrong_model, latency]
+    choices:
+      - reach
+      - tls
+      - health
+      - ready
+      - version
+      - models
+      - authentication
+      - chat
+      - completion
+      - embedding
+      - stream
+      - wrong_model
+      - tools
+      - json_schema
+      - lora
+      - golden
+      - metrics
+      - replicas
+      - latency
+  lora_adapters:
+    description: Names of LoRA adapters for the check V(lora).
+    type: list
+    elements: str
+    default: []
+  metrics:
+    description: Series that the check V(metrics) looks for.
+    type: list
+    elements: str
+    default:
+      - http_requests_total
+      - vllm:e2e_request_latency_seconds_bucket
+      - vllm:inter_token_latency_seconds_bucket
+      - vllm:kv_cache_usage_perc
+      - vllm:num_requests_running
+      - vllm:num_requests_waiting
+      - vllm:request_success_total
+      - vllm:time_to_first_token_seconds_bucket
+  golden:
+    description: Prompts whose answers at temperature 0 are known, for the check V(golden). Each says in one way what the answer must be.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      prompt:
+        description: What is asked.
+        type: str
+        required: true
+      exact:
+        description: The whole answer.
+        type: str
+      prefix:
+        description: How the answer begins.
+        type: str
+      regex:
+        description: Regular expression that is found in the answer.
+        type: str
+      json_schema:
+        description: JSON schema that the answer keeps. Needs the Python package jsonschema.
+        type: dict
+      same:
+        description: The answer is the same as that of O(reference_url).
+        type: bool
+        default: false
+      max_tokens:
+        description: Tokens that the answer may have. O(max_tokens) when not given.
+        type: int
+  reference_url:
+    description: Address of another endpoint whose answers to O(golden) prompts with C(same) are taken for right, such as staging's.
+    type: str
+  reference_model:
+    description: Name of the model there. O(model) when not given.
+    type: str
+  reference_api_key:
+    description: Key of that endpoint.
+    type: str
   prompt:
     description: What is asked in every request.
     type: str
     default: Say OK.
+  prompt_words:
+    description: Number of random words in the prompt of each timed request, each another one, so that no prefix cache helps. V(0) sends O(prompt).
+    type: int
+    default: 0
   max_tokens:
     description: Tokens that each answer may have, 1 to 4096. Latency depends on it, so compare only runs with the same number.
     type: int
     default: 16
+  ignore_eos:
+    description: Whether timed answers always have O(max_tokens) tokens, so that their latencies can be compared. A vLLM extension.
+    type: bool
+    default: false
   samples:
     description: Number of timed requests. V(0) measures nothing. To prove a P95 with 95 % confidence, 59 are needed.
     type: int
@@ -139,6 +242,23 @@ options:
     description: Seed of the schedule of O(rate).
     type: int
     default: 0
+  slo:
+    description: What a request must keep to count for goodput; RV(latency.goodput) says how many did.
+    type: dict
+    default: {}
+    suboptions:
+      e2e_seconds:
+        description: Seconds to the last chunk.
+        type: float
+      ttft_seconds:
+        description: Seconds to the first chunk.
+        type: float
+      itl_seconds:
+        description: Seconds between two chunks, each of them.
+        type: float
+      tpot_seconds:
+        description: Seconds for each token after the first.
+        type: float
   gates:
     description:
       - Thresholds by name. A value is the limit, or a dictionary with C(max) (C(min) for throughput), C(min_samples) and C(confidence).
@@ -146,7 +266,7 @@ options:
         A failed request counts as infinitely slow.
       - C(error_rate) limits the share of failed requests, such as 0.001.
       - C(completion_seconds) limits the first whole answer, of the slowest pod.
-      - C(output_tokens_per_second) and C(requests_per_second) ask for a throughput.
+      - C(output_tokens_per_second), C(requests_per_second) and C(goodput_requests_per_second) (with O(slo)) ask for a throughput.
       - Without C(min_samples), a percentile or share must be proven with C(confidence), 0.95 when not given; otherwise the verdict is V(inconclusive).
         "P95 at most 3 s" needs 59 samples with none above, 93 with one above, 124 with two.
       - With C(min_samples), so many samples are enough and the sample's own percentile or share decides; the confidence that it has is in the result.
@@ -161,6 +281,12 @@ options:
     description: Seconds that one request may take in all.
     type: float
     default: 30.0
+  report:
+    description: Path of a JSON file that gets the result, every timed request, and a latency histogram and timeline as SVG. Not written in check mode.
+    type: path
+  junit:
+    description: Path of a JUnit XML file with each check and gate as a test case; V(inconclusive) is an error there. Not written in check mode.
+    type: path
   fail_on:
     description:
       - Verdicts that fail the task. With an empty list the task never fails for what it found, and RV(verdict) is for the play to judge.
@@ -171,6 +297,7 @@ options:
     default: [fail, inconclusive]
 requirements:
   - kubernetes >= 24.2.0 (Python package; only for ways through the API server)
+  - jsonschema (Python package; only for O(golden[].json_schema))
 seealso:
   - module: inference.vllm.vllm_registry
 """
@@ -289,6 +416,9 @@ latency:
     ttft_from_schedule:
       description: As RV(latency.ttft), but from when the request was due; only with O(rate).
       type: dict
+    goodput:
+      description: The C(requests) that kept O(slo), their C(share) and C(requests_per_second); only with O(slo).
+      type: dict
     method:
       description: How percentiles were computed.
       type: str
@@ -358,6 +488,10 @@ gates:
     message:
       description: What was found, in one sentence.
       type: str
+restarts:
+  description: How often it began again because pods were replaced meanwhile, at most 3.
+  type: int
+  returned: always
 duration:
   description: Seconds that the verification took.
   type: float
@@ -370,7 +504,7 @@ from ..module_utils._deadline import Deadline
 from ..module_utils._errors import Error
 from ..module_utils.cluster._options import kubernetes_options
 from ..module_utils.endpoint import _options
-from ..module_utils.gates import _gate, _verification
+from ..module_utils.gates import _files, _gate, _verification
 
 
 def main() -> None:
@@ -378,9 +512,12 @@ def main() -> None:
     params = module.params
     deadline = Deadline(params["timeout"])
     try:
-        result = _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), deadline)
+        verified = _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), deadline)
+        if not module.check_mode:
+            _files.write(params["model"], verified, params["report"], params["junit"])
     except Error as error:
         module.fail_json(msg=f"{params['model']}: {error}")
+    result = verified.result
     if result["verdict"] in params["fail_on"]:
         module.fail_json(msg=result["message"], **result)
     module.exit_json(changed=False, **result)

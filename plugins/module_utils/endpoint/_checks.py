@@ -12,27 +12,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from . import _answers, _stream
+from . import _answers, _features, _golden, _stream
 from ._bodies import body
 from ._errors import ProbeError, shown
 from ._finding import Finding, failed, passed, skipped
-from ._http import Session
-from ._stream import Ask, Sample
+from ._stream import Sample
+from ._subject import Subject
 
 NOBODY = "inference-vllm-a-model-that-nobody-serves"
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """One server, and what it is expected to be. ``key_required`` None means that both are right."""
-
-    session: Session
-    ask: Ask
-    key_required: bool | None = None
-
-    @property
-    def seconds(self) -> float:
-        return self.ask.seconds
 
 
 def health(subject: Subject) -> Finding:
@@ -137,6 +124,8 @@ def _answers_redirect(status: int, location: str | None, what: str) -> None:
 
 
 CHECKS: dict[str, t.Callable[[Subject], Finding]] = {
+    "reach": _features.reach,
+    "tls": _features.tls,
     "health": health,
     "ready": ready,
     "version": version,
@@ -147,4 +136,9 @@ CHECKS: dict[str, t.Callable[[Subject], Finding]] = {
     "embedding": generation("embedding"),
     "stream": stream,
     "wrong_model": wrong_model,
+    "tools": _features.tools,
+    "json_schema": _features.json_schema,
+    "lora": _features.lora,
+    "golden": _golden.check,
+    "metrics": _features.metrics,
 }

@@ -26,7 +26,10 @@ STALE_SECONDS = 1.0
 
 
 class Way(t.Protocol):
-    """How an endpoint is reached. ``where`` names it in sentences; ``pod`` is empty when the way does not choose one."""
+    """How an endpoint is reached.
+
+    ``where`` names it in sentences; ``pod`` is empty when the way does not choose one; ``carries_key``: may it bear the endpoint's key?
+    """
 
     @property
     def where(self) -> str: ...
@@ -38,6 +41,8 @@ class Way(t.Protocol):
     def prefix(self) -> str: ...
     @property
     def headers(self) -> t.Mapping[str, str]: ...
+    @property
+    def carries_key(self) -> bool: ...
     def dial(self, seconds: float) -> Pipe: ...
 
 

@@ -17,8 +17,8 @@ import time
 import typing as t
 
 from .._deadline import Deadline
-from .._errors import DeadlineError, Error
-from . import _stream
+from .._errors import DeadlineError
+from . import _bodies, _stream
 from ._errors import ProbeError
 from ._http import Session
 from ._stream import Ask, Sample
@@ -28,7 +28,10 @@ Progress = t.Callable[[int, int, int], None]  # done, wanted, failed
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """How much of it. ``rate`` is requests a second (Poisson, by ``seed``) or 0 for a closed loop; ``duration`` ends it in seconds."""
+    """How much of it. ``rate`` is requests a second (Poisson, by ``seed``) or 0 for a closed loop; ``duration`` ends it in seconds.
+
+    ``words``: each request gets a prompt of its own of so many words, instead of the one that all share.
+    """
 
     samples: int
     concurrency: int = 1
@@ -36,6 +39,11 @@ class Load:
     rate: float = 0.0
     duration: float = 0.0
     seed: int = 0
+    words: int = 0
+
+    def ask(self, ask: Ask, number: int) -> Ask:
+        """The request of that number; the same seed asks the same things in the same order."""
+        return dataclasses.replace(ask, prompt=_bodies.words(self.words, self.seed * 1_000_003 + number)) if self.words else ask
 
     @property
     def warmups(self) -> int:
@@ -64,23 +72,25 @@ class _Turns:
     def __init__(self, load: Load, deadline: Deadline, wanted: int, rate: float) -> None:
         self._lock = threading.Lock()
         self._left = wanted
+        self._number = 0
         self._deadline = deadline
         self._random = random.Random(load.seed)
         self._rate = rate
         self._begin = self._next = time.perf_counter()
         self._until = self._begin + load.duration if load.duration else float("inf")
 
-    def next(self) -> float | None:
-        """When the next request is to start; None when there are no more."""
+    def next(self) -> tuple[float, int] | None:
+        """When the next request is to start, and its number; None when there are no more."""
         with self._lock:
             start = self._next if self._rate else time.perf_counter()
             if self._left <= 0 or start >= self._until or self._deadline.expired():
                 return None
             self._left -= 1
+            self._number += 1
             if self._rate:
                 # From the last schedule, not from now: a slow server must not slow the offered load.
                 self._next += self._random.expovariate(self._rate)
-            return start
+            return start, self._number
 
     @property
     def left(self) -> int:
@@ -91,26 +101,27 @@ def run(workers: t.Sequence[t.Sequence[Session]], ask: Ask, load: Load, deadline
     """Each worker uses its sessions in turn. Warm-up requests are thrown away, with their errors: the run itself will show those that stay."""
     warmups = load.warmups
     if warmups:
-        _all(workers, ask, _Turns(load, deadline, warmups, 0.0), deadline, None)
+        _all(workers, ask, load, _Turns(load, deadline, warmups, 0.0), deadline, None)
     wanted = load.samples
     turns = _Turns(load, deadline, wanted, load.rate)
-    done: list[Sample] = []
     tell = None if progress is None else lambda samples: progress(len(samples), wanted, sum(1 for sample in samples if sample.error))
     start, cpu = time.perf_counter(), time.process_time()
-    done = _all(workers, ask, turns, deadline, tell)
+    done = _all(workers, ask, load, turns, deadline, tell)
     return Run(done, time.perf_counter() - start, time.process_time() - cpu, warmups, 0 if load.duration else turns.left)
 
 
-def _all(workers: t.Sequence[t.Sequence[Session]], ask: Ask, turns: _Turns, deadline: Deadline, tell: t.Callable[[list[Sample]], None] | None) -> list[Sample]:
+def _all(
+    workers: t.Sequence[t.Sequence[Session]], ask: Ask, load: Load, turns: _Turns, deadline: Deadline, tell: t.Callable[[list[Sample]], None] | None
+) -> list[Sample]:
     done: list[Sample] = []
     broken: list[BaseException] = []
 
     def work(sessions: t.Sequence[Session]) -> None:
         turn = itertools.cycle(sessions)
         try:
-            while not broken and (start := turns.next()) is not None:
-                time.sleep(max(0.0, min(start - time.perf_counter(), deadline.remaining())))
-                done.append(_one(next(turn), ask, start, deadline))
+            while not broken and (due := turns.next()) is not None:
+                time.sleep(max(0.0, min(due[0] - time.perf_counter(), deadline.remaining())))
+                done.append(_one(next(turn), load.ask(ask, due[1]), due[0], deadline))
                 if tell is not None:
                     tell(done)
         except BaseException as error:  # told to the caller's thread below; a thread of its own would only print it
@@ -138,8 +149,6 @@ def _one(session: Session, ask: Ask, start: float, deadline: Deadline) -> Sample
         sample.error, sample.message, sample.latency = error.kind, str(error), None
     except DeadlineError as error:
         sample.error, sample.message = "timeout", str(error)
-    except Error:
-        raise
     if not sample.end:
         sample.end = time.perf_counter()
     return sample

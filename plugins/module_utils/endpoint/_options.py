@@ -14,22 +14,24 @@ import typing as t
 from ansible.module_utils.basic import env_fallback
 
 from .._errors import InputError
-from . import _guard
+from . import _golden, _guard
 from ._checks import CHECKS
 from ._load import Load
 from ._pods import Place
 from ._stream import Ask
-from ._verify import DEFAULT_CHECKS, Plan
+from ._subject import SERIES, Extras
+from ._verify import DEFAULT_CHECKS, ROUTER_CHECKS, Plan
 
 Params = t.Mapping[str, t.Any]
-ALL_CHECKS = (*CHECKS, "latency")
-MOST_SAMPLES, MOST_WORKERS, MOST_TOKENS = 100_000, 256, 4096
+ALL_CHECKS = (*CHECKS, "replicas", "latency")
+LIMITS = (("samples", 0, 100_000), ("concurrency", 1, 256), ("max_tokens", 1, 4096), ("warmup", 0, 100_000), ("prompt_words", 0, 20_000))
 
 
 def endpoint_options() -> dict[str, dict[str, t.Any]]:
     return {
-        "way": {"type": "str", "choices": ["direct", "port_forward"], "default": "direct"},
+        "way": {"type": "str", "choices": ["auto", "direct", "port_forward", "router", "service_proxy"], "default": "direct"},
         "url": {"type": "str"},
+        "http_proxy": {"type": "str"},
         "namespace": {"type": "str"},
         "service": {"type": "str"},
         "deployment": {"type": "str"},
@@ -44,18 +46,41 @@ def endpoint_options() -> dict[str, dict[str, t.Any]]:
         "endpoint_validate_certs": {"type": "bool", "default": True},
         "allowed_networks": {"type": "list", "elements": "str", "default": []},
         "checks": {"type": "list", "elements": "str", "choices": list(ALL_CHECKS)},
+        "lora_adapters": {"type": "list", "elements": "str", "default": []},
+        "metrics": {"type": "list", "elements": "str", "default": list(SERIES)},
+        "golden": {"type": "list", "elements": "dict", "default": [], "options": _golden_options()},
+        "reference_url": {"type": "str"},
+        "reference_model": {"type": "str"},
+        "reference_api_key": {"type": "str", "no_log": True},
         "prompt": {"type": "str", "default": "Say OK."},
-        "max_tokens": {"type": "int", "default": 16},
+        "prompt_words": {"type": "int", "default": 0},
+        "max_tokens": {"type": "int", "default": 16, "no_log": False},
+        "ignore_eos": {"type": "bool", "default": False},
         "samples": {"type": "int", "default": 5},
         "concurrency": {"type": "int", "default": 1},
         "warmup": {"type": "int"},
         "rate": {"type": "float", "default": 0.0},
         "duration": {"type": "float", "default": 0.0},
         "seed": {"type": "int", "default": 0},
+        "slo": {"type": "dict", "default": {}, "options": {f"{metric}_seconds": {"type": "float"} for metric in ("e2e", "ttft", "itl", "tpot")}},
         "gates": {"type": "dict", "default": {}},
         "timeout": {"type": "float", "default": 60.0},
         "request_timeout": {"type": "float", "default": 30.0},
+        "report": {"type": "path"},
+        "junit": {"type": "path"},
         "fail_on": {"type": "list", "elements": "str", "choices": ["fail", "inconclusive"], "default": ["fail", "inconclusive"]},
+    }
+
+
+def _golden_options() -> dict[str, dict[str, t.Any]]:
+    return {
+        "prompt": {"type": "str", "required": True},
+        "exact": {"type": "str"},
+        "prefix": {"type": "str"},
+        "regex": {"type": "str"},
+        "json_schema": {"type": "dict"},
+        "same": {"type": "bool", "default": False},
+        "max_tokens": {"type": "int", "no_log": False},
     }
 
 
@@ -63,30 +88,42 @@ def plan(params: Params) -> Plan:
     """What is to be verified; raises InputError."""
     _refuse(params)
     model, kind = params["model"], params["kind"]
-    load = Load(params["samples"], params["concurrency"], params["warmup"], params["rate"], params["duration"], params["seed"])
-    ask = Ask(kind, model, params["prompt"], params["max_tokens"], params["request_timeout"])
-    checks = tuple(params["checks"]) if params["checks"] is not None else DEFAULT_CHECKS[kind]
+    load = Load(params["samples"], params["concurrency"], params["warmup"], params["rate"], params["duration"], params["seed"], words=params["prompt_words"])
+    ask = Ask(kind, model, params["prompt"], params["max_tokens"], params["request_timeout"], exact=params["ignore_eos"])
+    router = params["way"] == "router"
+    checks = tuple(params["checks"]) if params["checks"] is not None else (ROUTER_CHECKS if router else DEFAULT_CHECKS)[kind]
+    if params["checks"] is None:
+        # What was given for a check asks for it.
+        asked = [name for name, given in (("lora", params["lora_adapters"]), ("golden", params["golden"])) if given]
+        checks = (*checks[:-1], *asked, checks[-1])
     if load.samples == 0:
         checks = tuple(name for name in checks if name != "latency")
-    return Plan(ask, checks, load, params["endpoint_api_key"] or "", params["key_required"])
+    golden = _golden.parse(params["golden"], params["max_tokens"])
+    slo = {name.removesuffix("_seconds"): limit for name, limit in params["slo"].items() if limit is not None}
+    extras = Extras(tuple(params["metrics"]), tuple(params["lora_adapters"]), golden, reference_model=params["reference_model"] or "")
+    return Plan(ask, checks, load, params["endpoint_api_key"] or "", params["key_required"], own_names=not router, slo=slo, extras=extras)
 
 
 def place(params: Params) -> Place:
     """Which pods are meant; raises InputError."""
     if not params["namespace"]:
-        raise InputError("namespace is needed for the way port_forward")
+        raise InputError(f"namespace is needed for the way {params['way']}")
     if not (params["service"] or params["deployment"] or params["pod"]):
-        raise InputError("service, deployment or pod is needed for the way port_forward")
+        raise InputError(f"service, deployment or pod is needed for the way {params['way']}")
     if params["pods"] == "new" and not (params["deployment"] or params["service"]):
         raise InputError("pods: new is about a Deployment; give its name by deployment")
     return Place(params["namespace"], params["service"] or "", params["deployment"] or "", params["pod"] or "", params["pods"] == "new", params["pod_port"])
 
 
 def target(params: Params) -> _guard.Target:
-    """The URL for the way ``direct``; raises InputError."""
+    """The URL for the ways ``direct`` and ``router``; raises InputError."""
     if not params["url"]:
-        raise InputError("url is needed for the way direct, such as http://llama-3-8b.example.com:8000")
-    found = _guard.parse(params["url"])
+        raise InputError(f"url is needed for the way {params['way']}, such as http://llama-3-8b.example.com:8000")
+    return base(params["url"])
+
+
+def base(url: str) -> _guard.Target:
+    found = _guard.parse(url)
     # What is asked begins with /v1 itself, and people paste the base URL of an OpenAI client.
     return found if not found.path.endswith("/v1") else _guard.Target(found.scheme, found.host, found.port, found.path[: -len("/v1")])
 
@@ -97,7 +134,7 @@ def _refuse(params: Params) -> None:
         raise InputError(f"model {model[:60]!a} must be a name of 1 to 256 printable characters")
     if not key.isascii() or not key.isprintable():
         raise InputError("endpoint_api_key has characters that an HTTP header cannot carry; is a line end at its end?")
-    for name, least, most in (("samples", 0, MOST_SAMPLES), ("concurrency", 1, MOST_WORKERS), ("max_tokens", 1, MOST_TOKENS), ("warmup", 0, MOST_SAMPLES)):
+    for name, least, most in LIMITS:
         value = params[name]
         if value is not None and not least <= value <= most:
             raise InputError(f"{name} must lie between {least} and {most}, not {value}")

@@ -51,6 +51,19 @@ def find(client: Client, place: Place) -> list[Pod]:
         raise UnknownError(f"{error}; check namespace, service, deployment and pod") from error
 
 
+def gone(client: Client, namespace: str, names: t.Sequence[str]) -> list[str]:
+    """Those that do not exist any more, or are on their way out."""
+    left = []
+    for name in names:
+        try:
+            pod = client.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        except NotFound:
+            left.append(name)
+        else:
+            left += [name] if pod["metadata"].get("deletionTimestamp") else []
+    return left
+
+
 def ready(pod: Json) -> bool:
     """As the Service's endpoints see it: Ready and not on its way out."""
     conditions = (pod.get("status") or {}).get("conditions") or []

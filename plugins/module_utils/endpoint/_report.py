@@ -34,8 +34,8 @@ def values(samples: t.Iterable[Sample], metric: str, *, scheduled: bool = False)
     return found
 
 
-def latency(run: Run, load: Load) -> Json:
-    """The result's ``latency``: seconds throughout."""
+def latency(run: Run, load: Load, slo: t.Mapping[str, float] | None = None) -> Json:
+    """The result's ``latency``: seconds throughout. ``slo``: what a request must keep to count for goodput."""
     good = [sample for sample in run.samples if not sample.error]
     errors = collections.Counter(sample.error for sample in run.samples if sample.error)
     count = len(run.samples)
@@ -43,6 +43,9 @@ def latency(run: Run, load: Load) -> Json:
     if load.rate:
         numbers["e2e_from_schedule"] = _rounded(_statistics.summary(values(good, "e2e", scheduled=True)))
         numbers["ttft_from_schedule"] = _rounded(_statistics.summary(values(good, "ttft", scheduled=True)))
+    if slo:
+        kept = sum(1 for sample in good if keeps(sample, slo, scheduled=load.rate > 0))
+        numbers["goodput"] = {"requests": kept, "share": kept / count if count else None, "requests_per_second": _rate(kept, run.wall)}
     return numbers | {
         "method": _statistics.METHOD,
         "loop": "open" if load.rate else "closed",
@@ -58,6 +61,11 @@ def latency(run: Run, load: Load) -> Json:
         "output_tokens_per_second": _rate(sum(sample.tokens for sample in good), run.wall),
         "prober_cpu_share": round(run.cpu_share, 3),
     }
+
+
+def keeps(sample: Sample, slo: t.Mapping[str, float], *, scheduled: bool) -> bool:
+    """Whether a request that succeeded kept every limit of the objective; one whose value is unknown did not break it."""
+    return all(value <= limit for metric, limit in slo.items() for value in values([sample], metric, scheduled=scheduled))
 
 
 def sentence(model: str, verdict: str, findings: t.Sequence[Finding], gates: t.Sequence[Json], where: str) -> str:

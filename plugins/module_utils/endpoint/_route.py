@@ -10,27 +10,32 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from .._deadline import Deadline
-from ..cluster._client import Client
-from ..cluster._connection import connect
+from .._errors import InputError
+from ..cluster._client import ApiError, Client, Unreachable
+from ..cluster._connection import ConnectionConfigError, connect
 from ..cluster._options import with_environment
 from . import _guard, _options, _pods
-from ._http import Way
+from ._errors import ProbeError, UnknownError
+from ._guard import Target
+from ._http import Session, Way
 from ._pods import Place
-from ._ways import Direct, PortForward, tls_context
+from ._ways import Direct, PortForward, Proxied, ServiceProxy, tls_context
 
 Params = t.Mapping[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """``ways`` has one entry a server, ``where`` names them all for a sentence."""
+    """``ways`` has one entry a server, ``where`` names them all for a sentence, ``gone`` says which pods have left since."""
 
     way: str
     where: str
     ways: tuple[Way, ...]
+    gone: t.Callable[[], list[str]] = list
 
 
 def find(params: Params, deadline: Deadline) -> Route:
@@ -38,11 +43,23 @@ def find(params: Params, deadline: Deadline) -> Route:
     return _FINDERS[params["way"]](params, deadline)
 
 
+def reference(params: Params) -> Session | None:
+    """The endpoint that golden prompts are compared with, guarded as any other URL."""
+    if not params["reference_url"]:
+        return None
+    return Session(_url(params, _options.base(params["reference_url"])), params["reference_api_key"] or "")
+
+
 def _direct(params: Params, _deadline: Deadline) -> Route:
-    target = _options.target(params)
+    way = _url(params, _options.target(params))
+    return Route(params["way"], way.where, (way,))
+
+
+def _url(params: Params, target: Target) -> Way:
     tls = tls_context(target, params["endpoint_ca_cert"], params["endpoint_validate_certs"])
-    way = Direct(target, _guard.networks(params["allowed_networks"]), tls)
-    return Route("direct", way.where, (way,))
+    if params["http_proxy"]:
+        return Proxied(target, _guard.parse(params["http_proxy"]), tls)
+    return Direct(target, _guard.networks(params["allowed_networks"]), tls)
 
 
 def _port_forward(params: Params, deadline: Deadline) -> Route:
@@ -50,7 +67,46 @@ def _port_forward(params: Params, deadline: Deadline) -> Route:
     client = Client(connect(with_environment(params)), deadline)
     pods = _pods.find(client, place)
     ways = tuple(PortForward(client, place.namespace, pod.name, pod.port) for pod in pods)
-    return Route("port_forward", _where(place, pods), ways)
+    # A pod that was asked for by name has no successor.
+    gone = list if place.pod else functools.partial(_pods.gone, client, place.namespace, [pod.name for pod in pods])
+    return Route("port_forward", _where(place, pods), ways, gone)
+
+
+def _service_proxy(params: Params, deadline: Deadline) -> Route:
+    place = _options.place(params)
+    if not place.service:
+        raise InputError("service is needed for the way service_proxy")
+    way = ServiceProxy(Client(connect(with_environment(params)), deadline), place.namespace, place.service, place.port)
+    return Route("service_proxy", way.where, (way,))
+
+
+def _auto(params: Params, deadline: Deadline) -> Route:
+    """The first way that opens a connection, from the one that shows each pod to the one that needs nothing."""
+    tried: list[str] = []
+    for name in _usable(params):
+        try:
+            route = _FINDERS[name]({**params, "way": name}, deadline)
+            for way in route.ways:
+                way.dial(deadline.limit(params["request_timeout"], f"the way {name}")).close()
+        except (ProbeError, UnknownError, ApiError, Unreachable, ConnectionConfigError, OSError) as error:
+            tried.append(f"{name}: {error}")
+        else:
+            return route
+    raise UnknownError(f"no way leads there: {'; '.join(tried)}")
+
+
+def _usable(params: Params) -> list[str]:
+    """Those whose options were given; raises InputError when there are none."""
+    names = []
+    if params["namespace"] and (params["service"] or params["deployment"] or params["pod"]):
+        names.append("port_forward")
+    if params["namespace"] and params["service"]:
+        names.append("service_proxy")
+    if params["url"]:
+        names.append("direct")
+    if not names:
+        raise InputError("the way auto needs url, or namespace with service, deployment or pod")
+    return names
 
 
 def _where(place: Place, pods: t.Sequence[_pods.Pod]) -> str:
@@ -59,4 +115,10 @@ def _where(place: Place, pods: t.Sequence[_pods.Pod]) -> str:
     return f"{len(pods)} {'new ' if place.new_only else ''}pods of {place.namespace}/{place.deployment or place.service}"
 
 
-_FINDERS: dict[str, t.Callable[[Params, Deadline], Route]] = {"direct": _direct, "port_forward": _port_forward}
+_FINDERS: dict[str, t.Callable[[Params, Deadline], Route]] = {
+    "auto": _auto,
+    "direct": _direct,
+    "port_forward": _port_forward,
+    "router": _direct,
+    "service_proxy": _service_proxy,
+}

@@ -40,6 +40,7 @@ class Ask:
     max_tokens: int
     seconds: float
     names: frozenset[str] = frozenset()
+    exact: bool = False
 
     @property
     def path(self) -> str:
@@ -119,7 +120,7 @@ def stream(session: Session, ask: Ask, sample: Sample) -> None:
     sample.sent = time.perf_counter()
     until = sample.sent + ask.seconds
     cap = CAP_BYTES + BYTES_PER_TOKEN * ask.max_tokens
-    asked = body(ask.kind, ask.model, ask.prompt, ask.max_tokens, stream=True)
+    asked = body(ask.kind, ask.model, ask.prompt, ask.max_tokens, stream=True, exact=ask.exact)
     response = session.send("POST", ask.path, asked, until=until, cap=cap)
     reply = _Reply(ask.what, ask.names)
     try:
@@ -170,7 +171,7 @@ def _fill(sample: Sample, reply: _Reply) -> None:
 
 def plain(session: Session, ask: Ask, sample: Sample) -> int:
     """Fills ``sample`` from one request that is not streamed: tokens of a generation, or the size of an embedding, are returned."""
-    asked = body(ask.kind, ask.model, ask.prompt, ask.max_tokens)
+    asked = body(ask.kind, ask.model, ask.prompt, ask.max_tokens, exact=ask.exact)
     sample.sent = time.perf_counter()
     answer = session.ask("POST", ask.path, asked, seconds=ask.seconds)
     sample.end = answer.end

@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import ipaddress
 import socket
 import ssl
 import threading
 import time
 import typing as t
+import urllib.parse
 
 from .._errors import Error
 from ..cluster._client import Client
@@ -34,6 +36,7 @@ class Direct:
     tls: ssl.SSLContext | None = None
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     pod: str = ""
+    carries_key: bool = True
     _addresses: tuple[str, ...] = ()
 
     @property
@@ -133,6 +136,7 @@ class PortForward:
     port: int
     prefix: str = ""
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    carries_key: bool = True
 
     @property
     def where(self) -> str:
@@ -147,3 +151,71 @@ class PortForward:
             return forward(self.client, self.namespace, self.pod, self.port, seconds)
         except ForwardError as error:
             raise UnknownError(str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceProxy:
+    """A Service through the API server's own proxy. That server takes the Authorization header for itself, so no key gets through."""
+
+    client: Client
+    namespace: str
+    service: str
+    port: str
+    pod: str = ""
+    carries_key: bool = False
+
+    @property
+    def where(self) -> str:
+        return f"Service {self.namespace}/{self.service} by the API server's proxy"
+
+    @property
+    def authority(self) -> str:
+        return urllib.parse.urlsplit(self.client.connection.host).netloc
+
+    @property
+    def prefix(self) -> str:
+        base = urllib.parse.urlsplit(self.client.connection.host).path.rstrip("/")
+        return f"{base}/api/v1/namespaces/{self.namespace}/services/{self.service}:{self.port}/proxy"
+
+    @property
+    def headers(self) -> t.Mapping[str, str]:
+        return self.client.connection.headers()
+
+    def dial(self, seconds: float) -> socket.socket:
+        try:
+            return self.client.dial(seconds)
+        except OSError as error:
+            raise UnknownError(f"the API server at {self.client.connection.host} cannot be reached: {shown(error)}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Proxied:
+    """A URL through an HTTP proxy that was asked for; it is the proxy that resolves the name."""
+
+    target: Target
+    proxy: Target
+    tls: ssl.SSLContext | None = None
+    pod: str = ""
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    carries_key: bool = True
+
+    @property
+    def where(self) -> str:
+        return f"{self.target.url} by proxy {self.proxy.authority}"
+
+    @property
+    def authority(self) -> str:
+        return self.target.authority
+
+    @property
+    def prefix(self) -> str:
+        """A proxy is given the whole URL; a tunnel is not."""
+        return self.target.path if self.tls else self.target.url
+
+    def dial(self, seconds: float) -> socket.socket:
+        if self.tls is None:
+            return socket.create_connection((self.proxy.host, self.proxy.port), seconds)
+        tunnel = http.client.HTTPConnection(self.proxy.host, self.proxy.port, timeout=seconds)
+        tunnel.set_tunnel(self.target.host, self.target.port)
+        tunnel.connect()
+        return self.tls.wrap_socket(t.cast(socket.socket, tunnel.sock), server_hostname=self.target.host)

@@ -30,6 +30,7 @@ _OTHERS: dict[str, tuple[Source, str]] = {
     "completion_seconds": ("most", " s"),
     "output_tokens_per_second": ("least", " tokens/s"),
     "requests_per_second": ("least", " requests/s"),
+    "goodput_requests_per_second": ("least", " requests/s"),
 }
 _FIELDS = {"max", "min", "min_samples", "confidence"}
 

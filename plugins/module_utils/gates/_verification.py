@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 import typing as t
 
 from .._deadline import Deadline
@@ -17,29 +19,70 @@ from ..cluster._client import ApiError, Unreachable
 from ..endpoint import _finding, _report, _route
 from ..endpoint._errors import UnknownError
 from ..endpoint._finding import Finding
-from ..endpoint._load import Load, Progress, Run
-from ..endpoint._route import Route
+from ..endpoint._load import Progress
+from ..endpoint._route import Params, Route
 from ..endpoint._verify import Outcome, Plan, verify
 from . import _judge
+from ._evidence import evidence
 from ._gate import Gate, Json
 
-# More than this of a core, and the latencies are the prober's own. A run that is over sooner says nothing about that.
-MOST_CPU_SHARE = 0.5
-LEAST_SECONDS = 0.5
+MOST_RESTARTS = 3
+PAUSE_SECONDS = 1.0
 
 
-def verification(params: t.Mapping[str, t.Any], plan: Plan, gates: t.Sequence[Gate], deadline: Deadline, progress: Progress | None = None) -> Json:
-    """Verifies and judges. What an endpoint does wrong is in the result; only options that cannot be right raise."""
+@dataclasses.dataclass(frozen=True)
+class Verified:
+    """``result`` is what the module returns; ``outcome`` has every single request, for reports."""
+
+    result: Json
+    outcome: Outcome
+
+
+def verification(params: Params, plan: Plan, gates: t.Sequence[Gate], deadline: Deadline, progress: Progress | None = None) -> Verified:
+    """Verifies and judges. What an endpoint does wrong is in the result; only options that cannot be right raise.
+
+    Pods that are replaced meanwhile, by a rollout or a drained node, are no fault of the model: the verification starts again on the pods
+    that there are then. It does so a few times at most; afterwards what fails counts.
+    """
+    extras = dataclasses.replace(plan.extras, reference=_route.reference(params))
+    plan = dataclasses.replace(plan, extras=extras)
+    for restarts in range(MOST_RESTARTS + 1):
+        route, outcome = _once(params, plan, deadline, progress)
+        if restarts == MOST_RESTARTS or not _troubled(outcome) or not _replaced(params, route, deadline):
+            break
+    return Verified(_result(route, plan, gates, outcome, deadline) | {"restarts": restarts}, outcome)
+
+
+def _once(params: Params, plan: Plan, deadline: Deadline, progress: Progress | None) -> tuple[Route, Outcome]:
     try:
         route = _route.find(params, deadline)
     except (UnknownError, DeadlineError, ApiError, Unreachable) as error:
         # It could not even be looked for, which says nothing about it.
-        return result(Route(params["way"], "", ()), plan, gates, Outcome([Finding("inconclusive", str(error), name="reach")]), deadline)
-    return result(route, plan, gates, verify(route.ways, plan, deadline, progress), deadline)
+        return Route(params["way"], "", ()), Outcome([Finding("inconclusive", str(error), name="reach")])
+    return route, verify(route.ways, plan, deadline, progress)
 
 
-def result(route: Route, plan: Plan, gates: t.Sequence[Gate], outcome: Outcome, deadline: Deadline) -> Json:
-    found = evidence(outcome, plan.load)
+def _troubled(outcome: Outcome) -> bool:
+    return outcome.verdict in ("fail", "inconclusive") or any(sample.error for sample in (outcome.run.samples if outcome.run else ()))
+
+
+def _replaced(params: Params, route: Route, deadline: Deadline) -> bool:
+    """Whether pods that were verified are gone, and others have become ready in their place before the deadline."""
+    try:
+        if not route.gone():
+            return False
+        while deadline.remaining() > PAUSE_SECONDS:
+            try:
+                return bool(_route.find(params, deadline).ways)
+            except UnknownError:
+                time.sleep(PAUSE_SECONDS)
+    except (ApiError, Unreachable, DeadlineError):
+        pass
+    return False
+
+
+def _result(route: Route, plan: Plan, gates: t.Sequence[Gate], outcome: Outcome, deadline: Deadline) -> Json:
+    found = evidence(outcome, plan)
     judged = [_judge.judge(gate, found) for gate in gates]
     verdict = _finding.gravest([outcome.verdict, *(gate["verdict"] for gate in judged)])
     if verdict == "skipped":
@@ -52,33 +95,7 @@ def result(route: Route, plan: Plan, gates: t.Sequence[Gate], outcome: Outcome, 
         "where": route.where,
         "pods": [way.pod for way in route.ways if way.pod],
         "checks": [finding.entry() for finding in outcome.findings],
-        "latency": _report.latency(outcome.run, plan.load) if outcome.run else {},
+        "latency": _report.latency(outcome.run, plan.load, plan.slo) if outcome.run else {},
         "gates": judged,
         "duration": round(deadline.elapsed(), 3),
     }
-
-
-def evidence(outcome: Outcome, load: Load) -> _judge.Evidence:
-    """What the gates look at; a failed request counts as infinitely slow, so that a fast error never improves a percentile."""
-    figures = {"completion_seconds": _slowest(outcome.findings)}
-    run = outcome.run
-    if run is None or not run.samples:
-        return _judge.Evidence(figures=figures)
-    bad = sum(1 for sample in run.samples if sample.error)
-    good = [sample for sample in run.samples if not sample.error]
-    values = {metric: [*_report.values(good, metric, scheduled=load.rate > 0), *[float("inf")] * bad] for metric in _report.METRICS}
-    numbers = _report.latency(run, load)
-    figures |= {name: numbers[name] for name in ("output_tokens_per_second", "requests_per_second")}
-    return _judge.Evidence(values, len(run.samples), bad, figures, _doubt(run))
-
-
-def _slowest(findings: t.Sequence[Finding]) -> float | None:
-    """The first whole answer of each server; the slowest counts."""
-    seconds = [finding.observed["seconds"] for finding in findings if finding.name in ("chat", "completion", "embedding") and finding.verdict == "pass"]
-    return max(seconds, default=None)
-
-
-def _doubt(run: Run) -> str:
-    if run.wall < LEAST_SECONDS or run.cpu_share <= MOST_CPU_SHARE:
-        return ""
-    return f"the prober itself used {run.cpu_share:.0%} of a core, so the latencies are partly its own; lower concurrency or rate, or run it on another machine"

@@ -29,7 +29,7 @@ DEFAULTS = {name: option.get("default") for name, option in {**kubernetes_option
 def verified(**options: t.Any) -> Json:
     """The module's result, by its own code in this process."""
     params = {**DEFAULTS, "model": MODEL, "allowed_networks": ["127.0.0.0/8"], "request_timeout": 3.0, "timeout": 30.0, **options}
-    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"]))
+    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"])).result
 
 
 def verdicts(result: Json) -> dict[str, str]:
@@ -90,10 +90,10 @@ class Platform:
         self.lab, self.namespace = lab, namespace
         self._client = lab.client("admin", seconds=240)
 
-    def deploy(self, name: str, *, replicas: int = 1, wait: bool = True, app: str = "", **environ: str) -> None:
+    def deploy(self, name: str, *, replicas: int = 1, wait: bool = True, app: str = "", arguments: tuple[str, ...] = (), **environ: str) -> None:
         """Makes or changes a Deployment; its Service is called as ``app``."""
         app = app or name
-        self._put(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(name, app, replicas, environ))
+        self._put(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(name, app, replicas, environ, arguments))
         self._put(f"/api/v1/namespaces/{self.namespace}/services", service(app))
         if wait:
             self.wait(name, replicas)
@@ -133,14 +133,14 @@ def platform(lab: RunningLab, namespace: str) -> Platform:
     return Platform(lab, namespace)
 
 
-def deployment(name: str, app: str, replicas: int, environ: t.Mapping[str, str]) -> Json:
+def deployment(name: str, app: str, replicas: int, environ: t.Mapping[str, str], arguments: t.Sequence[str]) -> Json:
     variables = {"VLLM_API_KEY": KEY, "LAB_ENGINE_LOAD_SECONDS": "0", "LAB_ENGINE_MODEL": "present", **environ}
     container = {
         "name": "vllm",
         "image": "vllm/vllm-openai:v0.32.0",
         "command": ["vllm", "serve"],
-        "args": ["org/model", "--served-model-name", MODEL],
-        "env": [{"name": key, "value": value} for key, value in variables.items()],
+        "args": ["org/model", "--served-model-name", MODEL, *arguments],
+        "env": [{"name": key, "value": value} for key, value in variables.items() if value],
         "ports": [{"name": "http", "containerPort": 8000}],
         "readinessProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 5},
         "resources": {"requests": {"cpu": "1"}},

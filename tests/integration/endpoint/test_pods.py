@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import subprocess
 import sys
+import typing as t
 
 from tests.integration.endpoint.conftest import KEY, Platform, verdicts
 
@@ -67,16 +68,62 @@ def test_what_does_not_exist_is_inconclusive_and_named(platform: Platform) -> No
         assert "nothing" in result["message"]
 
 
-def test_a_pod_that_is_removed_in_the_middle_does_not_hang_the_run(platform: Platform) -> None:
-    platform.deploy("model", LAB_ENGINE_TTFT_MS="100")
+def removed_meanwhile(platform: Platform, **options: t.Any) -> dict[str, t.Any]:
+    """A verification of about six seconds, whose pod is deleted after two."""
     (pod,) = platform.pods("model")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        running = pool.submit(platform.verified, deployment="model", checks=["latency"], samples=60, concurrency=2, timeout=20.0)
+        running = pool.submit(platform.verified, checks=["latency"], samples=60, warmup=0, **options)
         concurrent.futures.wait([running], timeout=2)
         platform.delete_pod(pod)
-        result = running.result(timeout=40)
-    assert result["duration"] < 21
+        return running.result(timeout=90)
+
+
+def test_pods_that_are_replaced_in_the_middle_start_the_sample_again(platform: Platform) -> None:
+    platform.deploy("model", LAB_ENGINE_TTFT_MS="100")
+    (before,) = platform.pods("model")
+    result = removed_meanwhile(platform, deployment="model", pods="new", timeout=60.0)
+    assert result["verdict"] == "pass", result["message"]
+    assert result["restarts"] == 1
+    assert len(result["pods"]) == 1
+    assert result["pods"] != [before]
+    assert result["latency"]["requests"] == 60
+
+
+def test_a_pod_that_has_no_successor_is_a_failure_or_unknown_and_never_hangs(platform: Platform) -> None:
+    platform.deploy("model", LAB_ENGINE_TTFT_MS="100")
+    (pod,) = platform.pods("model")
+    result = removed_meanwhile(platform, pod=pod, timeout=20.0)
     assert result["verdict"] in ("fail", "inconclusive")
+    assert result["restarts"] == 0
+    assert result["duration"] < 21
+
+
+def test_replicas_that_run_one_configuration_are_told_from_those_that_do_not(platform: Platform) -> None:
+    platform.deploy("model", replicas=2)
+    same = platform.verified(service="model", checks=["health", "replicas", "chat", "metrics"])
+    assert same["verdict"] == "pass", same["message"]
+    platform.deploy("other", app="model", arguments=("--max-model-len", "4096"))
+    result = platform.verified(service="model", checks=["health", "replicas"])
+    (odd,) = platform.pods("other")
+    assert result["verdict"] == "fail"
+    assert f"{odd} runs another configuration" in result["message"]
+
+
+def test_the_service_proxy_reaches_an_open_server_and_cannot_tell_about_one_with_a_key(platform: Platform) -> None:
+    platform.deploy("closed")
+    platform.deploy("open", VLLM_API_KEY="")
+    with_key = platform.verified("admin", way="service_proxy", service="closed")
+    without = platform.verified("admin", way="service_proxy", service="open", gates=GATES)
+    assert without["verdict"] == "pass", without["message"]
+    assert with_key["verdict"] == "inconclusive"
+    assert "cannot carry one" in with_key["message"]
+
+
+def test_auto_takes_the_first_way_that_opens_and_says_which(platform: Platform) -> None:
+    platform.deploy("model")
+    assert platform.verified(way="auto", deployment="model")["way"] == "port_forward"
+    nowhere = platform.verified("viewer", way="auto", deployment="model", service="model")
+    assert nowhere["way"] != "port_forward"
 
 
 def test_the_module_in_a_play_tells_no_secret_even_at_the_highest_verbosity(platform: Platform) -> None:

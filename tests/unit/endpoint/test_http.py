@@ -37,6 +37,11 @@ def endless(piece: bytes, first: bytes = b"", pause: float = 0.0) -> t.Callable[
     return script
 
 
+def seconds(kind: str) -> float:
+    """A deadline that is meant to pass is short; any other is long enough for a busy machine."""
+    return 0.6 if "timeout" in kind else 20.0
+
+
 MEBIBYTE = b"x" * (1 << 20)
 MISBEHAVIOUR: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
     "a body of a gigabyte": (endless(MEBIBYTE, HEAD + b"Content-Length: 1073741824\r\n\r\n"), "too_large"),
@@ -66,14 +71,14 @@ def test_a_server_that_misbehaves_ends_in_a_sentence_in_time_and_in_little_memor
     start = time.monotonic()
     try:
         with raw(script) as url, pytest.raises(ProbeError) as caught:
-            session(url).ask("GET", "/v1/models", seconds=0.6)
+            session(url).ask("GET", "/v1/models", seconds=seconds(kind))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert caught.value.kind in kind.split(), str(caught.value)
     assert str(caught.value).startswith("GET /v1/models at http://127.0.0.1:")
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - start < 1.6
+    assert time.monotonic() - start < seconds(kind) + 2
     assert peak < 20 << 20
 
 
@@ -108,12 +113,12 @@ STREAMS: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
 @pytest.mark.parametrize("case", STREAMS)
 def test_a_stream_that_misbehaves_ends_in_a_sentence_in_time(case: str) -> None:
     script, kind = STREAMS[case]
-    ask = Ask("chat", "llama-3-8b", "Say OK.", 8, 0.6, frozenset({"llama-3-8b"}))
+    ask = Ask("chat", "llama-3-8b", "Say OK.", 8, seconds(kind), frozenset({"llama-3-8b"}))
     start = time.monotonic()
     with raw(script) as url, pytest.raises(ProbeError) as caught:
         stream(session(url), ask, Sample(0.0))
     assert caught.value.kind == kind, str(caught.value)
-    assert time.monotonic() - start < 1.6
+    assert time.monotonic() - start < seconds(kind) + 2
 
 
 def test_nothing_listens() -> None:

@@ -19,7 +19,7 @@ KEY = "canary-key-9f31"
 
 def verified(address: str, **options: t.Any) -> dict[str, t.Any]:
     params = {**DEFAULTS, "url": address, "model": "llama-3-8b", "allowed_networks": ["127.0.0.0/8"], "timeout": 20.0, "request_timeout": 2.0, **options}
-    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"]))
+    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"])).result
 
 
 def verdicts(result: dict[str, t.Any]) -> dict[str, str]:

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Checks of what only some models and platforms have: TLS, metrics, tools, structured output, adapters."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import ssl
+import time
+import typing as t
+
+from . import _answers, _stream
+from ._bodies import PATHS, body
+from ._errors import ProbeError, UnknownError, shown
+from ._finding import Finding, failed, passed, skipped
+from ._stream import Sample
+from ._subject import Subject
+
+WARN_DAYS = 14
+LEAST_TOKENS = 128
+_NAME = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)")
+_SUCCESS = re.compile(r"^vllm:request_success_total\{.*\} ([0-9.e+]+)$", re.MULTILINE)
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Says what the weather is in a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+_SCHEMA = {"type": "object", "properties": {"answer": {"type": "string", "maxLength": 20}}, "required": ["answer"], "additionalProperties": False}
+
+
+def reach(subject: Subject) -> Finding:
+    """A connection can be had; whether anything good comes out of it is for the others."""
+    start = time.perf_counter()
+    pipe = _dial(subject)
+    seconds = time.perf_counter() - start
+    pipe.close()
+    return passed(f"a connection took {seconds:.3g} s", {"seconds": round(seconds, 4)})
+
+
+def tls(subject: Subject) -> Finding:
+    pipe = _dial(subject)
+    try:
+        if not isinstance(pipe, ssl.SSLSocket):
+            return skipped("it is not reached by https")
+        certificate, protocol = pipe.getpeercert(), pipe.version()
+    finally:
+        pipe.close()
+    if not certificate:
+        return Finding("inconclusive", "its certificate was not verified, because endpoint_validate_certs is false")
+    days = int((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) // 86400)
+    observed = {"days_left": days, "expires": certificate["notAfter"], "protocol": protocol}
+    hint = "; renew it now" if days < WARN_DAYS else ""
+    return passed(f"its certificate is trusted and expires in {days} days{hint}", observed, {"days_left": WARN_DAYS})
+
+
+def _dial(subject: Subject) -> t.Any:
+    try:
+        return subject.session.way.dial(subject.seconds)
+    except (OSError, ValueError, ProbeError) as error:
+        raise subject.session.failed(error, "a connection", subject.seconds) from error
+
+
+def metrics(subject: Subject) -> Finding:
+    """Every series that gates and dashboards read is there, and our own requests were counted: so it is this server that answered."""
+    answer = subject.session.ask("GET", "/metrics", seconds=subject.seconds)
+    if answer.status != 200:
+        return failed(f"/metrics answers {answer.status}", answer.status, 200)
+    text = answer.body.decode("utf-8", "replace")
+    names = {found[1] for line in text.splitlines() if (found := _NAME.match(line))}
+    missing = [name for name in subject.extras.series if name not in names]
+    counted = sum(float(found) for found in _SUCCESS.findall(text))
+    observed = {"series": len(names), "missing": missing, "requests_counted": counted}
+    if missing and missing != ["http_requests_total"]:
+        hint = "; was it started with --disable-log-stats?" if not any(name.startswith("vllm:") for name in names) else ""
+        return failed(f"/metrics lacks {', '.join(missing)}{hint}", observed, {"missing": []})
+    if missing or (not counted and "vllm:request_success_total" in subject.extras.series):
+        return Finding("inconclusive", "/metrics has counted no request yet; put metrics after the check that generates", observed, {"missing": []})
+    return passed(f"/metrics has the {len(subject.extras.series)} series that are read", observed, {"missing": []})
+
+
+def tools(subject: Subject) -> Finding:
+    """A tool call that a client can use: the right name, arguments that are a JSON object."""
+    asked = body("chat", subject.ask.model, "What is the weather in Paris?", max(subject.ask.max_tokens, LEAST_TOKENS))
+    message = _message(subject, asked | {"tools": [_TOOL], "tool_choice": "required"}, "a tool call")
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list) or not calls:
+        said = shown(message.get("content") or "", 80)
+        return failed(f"it answered {said!r} instead of calling the tool: check --enable-auto-tool-choice and --tool-call-parser", None, "get_weather")
+    function = calls[0].get("function") if isinstance(calls[0], dict) else None
+    name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
+    observed = {"name": shown(name, 60), "arguments": shown(arguments)}
+    if name != "get_weather" or not isinstance(_parsed(arguments), dict):
+        return failed(f"it called {shown(name, 60)!r} with {shown(arguments, 80)!r}: check --tool-call-parser", observed, "get_weather")
+    return passed("it calls tools", observed, "get_weather")
+
+
+def json_schema(subject: Subject) -> Finding:
+    """Structured output: the answer is JSON as its schema says."""
+    asked = body("chat", subject.ask.model, "Answer in JSON with the key answer.", max(subject.ask.max_tokens, LEAST_TOKENS))
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": _SCHEMA}}
+    content = _message(subject, asked | {"response_format": wanted}, "structured output").get("content")
+    value = _parsed(content)
+    if not isinstance(value, dict) or list(value) != ["answer"] or not isinstance(value["answer"], str):
+        return failed(f"it answered {shown(content, 80)!r}, which is not as the schema asked", shown(content), _SCHEMA)
+    return passed("it answers as a JSON schema asks", shown(content), _SCHEMA)
+
+
+def lora(subject: Subject) -> Finding:
+    """Each adapter is listed as one and answers by its own name."""
+    adapters = subject.extras.adapters
+    if not adapters:
+        raise UnknownError("no adapters were given; list them in lora_adapters")
+    reply = _answers.require_ok(subject.session.ask("GET", "/v1/models", seconds=subject.seconds), "/v1/models")
+    listed = {entry.get("id"): entry.get("parent") for entry in reply.get("data") or () if isinstance(entry, dict)}
+    missing = [name for name in adapters if not listed.get(name)]
+    if missing:
+        return failed(f"adapter {missing[0]} is not listed: check --enable-lora and --lora-modules", [shown(name) for name in listed], list(adapters))
+    for name in adapters:
+        ask = dataclasses.replace(subject.ask, model=name, names=frozenset({name}))
+        _stream.plain(subject.session, ask, Sample(0.0))
+    return passed(f"{len(adapters)} adapters answer", list(adapters), list(adapters))
+
+
+def _message(subject: Subject, asked: t.Any, what: str) -> t.Mapping[str, t.Any]:
+    reply = _answers.require_ok(subject.session.ask("POST", PATHS["chat"], asked, seconds=subject.seconds), what)
+    _answers.completion_tokens(reply, what, ())
+    message = reply["choices"][0].get("message")
+    return message if isinstance(message, dict) else {}
+
+
+def _parsed(text: t.Any) -> t.Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
