@@ -13,6 +13,7 @@ from plugins.module_utils._errors import Error as ApiTrouble
 from . import _nodes, load, nodes_file
 from ._errors import LabError
 from ._layout import Layout
+from ._parts import OPTIONAL
 from .down import down
 from .env import variables
 from .status import existing, logs, status
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--nodes", type=_number, help="GPU nodes (default: 2)")
     command.add_argument("--gpus-per-node", type=_number, help="GPUs of each (default: 8)")
     command.add_argument("--nodes-file", type=pathlib.Path, metavar="FILE", help="nodes of odd shapes; lab/examples/nodes.yaml shows how")
+    command.add_argument("--with", dest="extra", action="append", default=[], choices=sorted(OPTIONAL), help="also start an optional part; may be repeated")
     commands.add_parser("down", parents=[common], help="end the lab and remove all of it")
     commands.add_parser("status", parents=[common], help="a table of the parts")
     command = commands.add_parser("load", parents=[common], help="add many nodes and pods that kwok only pretends to run, for tests of scale")
@@ -68,7 +70,7 @@ def _number(text: str) -> int:
 
 
 def _up(layout: Layout, options: argparse.Namespace) -> int:
-    up(layout, _asked(options), _say)
+    up(layout, _asked(options), options.extra, _say)
     return 0
 
 

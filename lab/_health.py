@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import pathlib
 
 import psycopg
 
 from . import _postgres
 from ._api import healthz, trust
-from ._parts import KUBELET, Lab, process
+from ._parts import KUBELET, NAMES, PROMETHEUS, Lab, process
 
 ROUTES = {"kube-apiserver": "/readyz", "kube-controller-manager": "/healthz", "kube-scheduler": "/readyz", "kwok": "/healthz"}
+
+
+# Without TLS, on loopback: route and the status that a well part answers. To its own name the proxy can only say that it is a proxy.
+PLAIN = {NAMES: ("/", 400), PROMETHEUS: ("/-/ready", 200)}
 
 
 def trouble(lab: Lab, part: str) -> str | None:
@@ -22,9 +27,23 @@ def trouble(lab: Lab, part: str) -> str | None:
         return _database(lab)
     if part == KUBELET:
         return _held(lab.layout.state / "kubelet.lock")
+    if part in PLAIN:
+        return _answers(lab.port(part), *PLAIN[part])
     if part == "etcd":
         return healthz(lab.port("etcd"), "/readyz", trust(lab.layout, authority="etcd-ca", identity="etcd-client"))
     return healthz(lab.port(part), ROUTES[part], trust(lab.layout, identity="admin"))
+
+
+def _answers(port: int, route: str, status: int) -> str | None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", route)
+        seen = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return None if seen == status else f"HTTP {seen} on {route}"
 
 
 def _held(lock: pathlib.Path) -> str | None:

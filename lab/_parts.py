@@ -8,7 +8,7 @@ import pathlib
 import sys
 import typing as t
 
-from . import _postgres
+from . import _postgres, _prometheus
 from ._kubeconfig import component
 from ._layout import Layout
 from ._process import Process, recorded, start
@@ -18,6 +18,9 @@ HOST = "127.0.0.1"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 KUBELET = "kubelet"
 PARTS = (*CONTROL_PLANE, "kwok", "postgres", KUBELET)
+NAMES, PROMETHEUS = "names", "prometheus"
+# Started on demand by `up --with`; each with the other optional parts that it needs.
+OPTIONAL = {NAMES: (), PROMETHEUS: (NAMES,)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Lab:
 
     layout: Layout
     state: State
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return parts(self.layout, self.state.extra)
 
     def port(self, part: str) -> int:
         return self.state.ports[part]
@@ -37,10 +44,10 @@ class Lab:
         return str(self.layout.pki / f"{name}.crt")
 
 
-def parts(layout: Layout) -> tuple[str, ...]:
-    """The process kubelet is a part as soon as its program is there."""
-    present = (layout.root / "lab" / "kubelet" / "__main__.py").is_file()
-    return tuple(part for part in PARTS if part != KUBELET or present)
+def parts(layout: Layout, extra: t.Iterable[str] = ()) -> tuple[str, ...]:
+    """In the order in which they start. ``extra`` brings what it needs along."""
+    wanted = {needed for part in extra for needed in (part, *OPTIONAL[part])}
+    return (*PARTS, *(part for part in OPTIONAL if part in wanted))
 
 
 def process(layout: Layout, part: str) -> Process | None:
@@ -163,6 +170,10 @@ def _kubelet(lab: Lab) -> list[str]:
     return [sys.executable, "-m", "lab.kubelet", "--kubeconfig", str(kubeconfig), "--state", str(lab.layout.state)]
 
 
+def _names(lab: Lab) -> list[str]:
+    return [sys.executable, "-m", "lab.names", "--name", lab.layout.name]
+
+
 def _postgresql(lab: Lab) -> list[str]:
     _postgres.forget_killed(lab.layout)
     return _postgres.server(lab.layout, lab.port("postgres"))
@@ -176,4 +187,6 @@ COMMANDS: dict[str, t.Callable[[Lab], list[str]]] = {
     "kwok": _kwok,
     "postgres": _postgresql,
     KUBELET: _kubelet,
+    NAMES: _names,
+    PROMETHEUS: lambda lab: _prometheus.server(lab.layout, lab.state),
 }

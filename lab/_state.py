@@ -28,6 +28,7 @@ class State:
     passwords: dict[str, str]
     tokens: dict[str, str]
     nodes: list[Node]
+    extra: list[str] = dataclasses.field(default_factory=list)
     ready: bool = False
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     processes: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
@@ -62,6 +63,15 @@ def create(layout: Layout, nodes: list[Node]) -> State:
         )
         save(layout, state)
     return state
+
+
+def extend(layout: Layout, state: State, extra: t.Sequence[str]) -> None:
+    """Adds optional parts, each with a port."""
+    with _locked(layout.folder):
+        new = [part for part in extra if part not in state.extra]
+        state.ports |= choose(layout, [part for part in new if part not in state.ports])
+        state.extra += new
+        save(layout, state)
 
 
 @contextlib.contextmanager

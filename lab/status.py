@@ -10,7 +10,7 @@ import typing as t
 from ._errors import LabError
 from ._health import trouble
 from ._layout import Layout
-from ._parts import Lab, parts, process
+from ._parts import Lab, process
 from ._state import load
 
 COLUMNS = ("part", "port", "memory", "age", "health")
@@ -28,7 +28,7 @@ def existing(layout: Layout) -> Lab:
 def status(layout: Layout, say: t.Callable[[str], None]) -> bool:
     """A table of the parts; False when one of them is not well."""
     lab = existing(layout)
-    rows = [_row(lab, part) for part in parts(layout)]
+    rows = [_row(lab, part) for part in lab.parts]
     widths = [max(len(row[column]) for row in (COLUMNS, *rows)) for column in range(len(COLUMNS))]
     for row in (COLUMNS, *rows):
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

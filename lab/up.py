@@ -8,36 +8,39 @@ import typing as t
 
 from plugins.module_utils.cluster._client import Client
 
-from . import _cluster, _kubeconfig, _nodes, _pki, _postgres
+from . import _cluster, _kubeconfig, _nodes, _pki, _postgres, _prometheus
 from ._api import client
 from ._errors import LabError
 from ._health import trouble
 from ._layout import Layout
 from ._nodes import Node
-from ._parts import KUBELET, Lab, begin, parts, process
+from ._parts import KUBELET, OPTIONAL, PROMETHEUS, Lab, begin, parts, process
 from ._ports import free
 from ._process import recorded
-from ._state import State, create, load, locked, save
+from ._state import State, create, extend, load, locked, save
 
 Say = t.Callable[[str], None]
 WAIT_SECONDS = 120.0
 SLOW_SECONDS = 1.0
 
 
-def up(layout: Layout, nodes: list[Node] | None, say: Say) -> None:
+def up(layout: Layout, nodes: list[Node] | None, extra: t.Sequence[str], say: Say) -> None:
     layout.check_programs()
     _postgres.programs()
+    if PROMETHEUS in extra:
+        _prometheus.build(layout, say)
     with locked(layout):
         state = load(layout)
         _same_nodes(layout, state, nodes)
         began = time.monotonic()
-        dead = [part for part in parts(layout) if not _alive(layout, part)]
+        dead = [part for part in parts(layout, [*(state.extra if state else ()), *extra]) if not _alive(layout, part)]
         if state is not None and state.ready and not dead:
-            for part in parts(layout):
+            for part in parts(layout, state.extra):
                 _wait(Lab(layout, state), part)
             say(f"lab {layout.name} is running; nothing to do.")
             return
         lab = _prepare(layout, state, nodes)
+        extend(layout, lab.state, [part for part in parts(layout, extra) if part in OPTIONAL])
         healed = lab.state.ready
         _run(lab, say)
         _remember(lab)
@@ -82,9 +85,9 @@ def _control_plane(lab: Lab, say: Say) -> None:
             _cluster.platform(lab, api)
         _begin(lab, "kwok")
     with _Step("controllers and nodes", say):
-        if KUBELET in parts(lab.layout):
-            _begin(lab, KUBELET)
-        for part in parts(lab.layout):
+        for part in (KUBELET, *lab.state.extra):
+            _begin(lab, part)
+        for part in lab.parts:
             if part != "postgres":
                 _wait(lab, part)
         _settled(lab, api)
@@ -137,7 +140,7 @@ def _settled(lab: Lab, api: Client) -> None:
 def _remember(lab: Lab) -> None:
     api = client(lab.layout, lab.state)
     lab.state.versions = {"kubernetes": api.get("/version")["gitVersion"], "postgresql": _postgres.version(lab.state)}
-    found = {part: recorded(lab.layout.run / f"{part}.pid") for part in parts(lab.layout)}
+    found = {part: recorded(lab.layout.run / f"{part}.pid") for part in lab.parts}
     lab.state.processes = {part: {"pid": one.pid, "started": one.started} for part, one in found.items() if one}
     lab.state.ready = True
     save(lab.layout, lab.state)
