@@ -28,6 +28,10 @@ LIMITS = (("samples", 0, 100_000), ("concurrency", 1, 256), ("max_tokens", 1, 40
 
 
 def endpoint_options() -> dict[str, dict[str, t.Any]]:
+    return {**_place_options(), **_check_options(), **_load_options()}
+
+
+def _place_options() -> dict[str, dict[str, t.Any]]:
     return {
         "way": {"type": "str", "choices": ["auto", "direct", "port_forward", "router", "service_proxy"], "default": "direct"},
         "url": {"type": "str"},
@@ -38,13 +42,18 @@ def endpoint_options() -> dict[str, dict[str, t.Any]]:
         "pod": {"type": "str"},
         "pods": {"type": "str", "choices": ["all", "new"], "default": "all"},
         "pod_port": {"type": "str", "default": "http"},
-        "model": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["chat", "completion", "embedding"], "default": "chat"},
         "endpoint_api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VLLM_API_KEY"])},
-        "key_required": {"type": "bool", "no_log": False},
         "endpoint_ca_cert": {"type": "path"},
         "endpoint_validate_certs": {"type": "bool", "default": True},
         "allowed_networks": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def _check_options() -> dict[str, dict[str, t.Any]]:
+    return {
+        "model": {"type": "str", "required": True},
+        "kind": {"type": "str", "choices": ["chat", "completion", "embedding"], "default": "chat"},
+        "key_required": {"type": "bool", "no_log": False},
         "checks": {"type": "list", "elements": "str", "choices": list(ALL_CHECKS)},
         "lora_adapters": {"type": "list", "elements": "str", "default": []},
         "metrics": {"type": "list", "elements": "str", "default": list(SERIES)},
@@ -53,8 +62,19 @@ def endpoint_options() -> dict[str, dict[str, t.Any]]:
         "reference_model": {"type": "str"},
         "reference_api_key": {"type": "str", "no_log": True},
         "prompt": {"type": "str", "default": "Say OK."},
-        "prompt_words": {"type": "int", "default": 0},
         "max_tokens": {"type": "int", "default": 16, "no_log": False},
+        "gates": {"type": "dict", "default": {}},
+        "timeout": {"type": "float", "default": 60.0},
+        "request_timeout": {"type": "float", "default": 30.0},
+        "report": {"type": "path"},
+        "junit": {"type": "path"},
+        "fail_on": {"type": "list", "elements": "str", "choices": ["fail", "inconclusive"], "default": ["fail", "inconclusive"]},
+    }
+
+
+def _load_options() -> dict[str, dict[str, t.Any]]:
+    return {
+        "prompt_words": {"type": "int", "default": 0},
         "ignore_eos": {"type": "bool", "default": False},
         "samples": {"type": "int", "default": 5},
         "concurrency": {"type": "int", "default": 1},
@@ -63,12 +83,6 @@ def endpoint_options() -> dict[str, dict[str, t.Any]]:
         "duration": {"type": "float", "default": 0.0},
         "seed": {"type": "int", "default": 0},
         "slo": {"type": "dict", "default": {}, "options": {f"{metric}_seconds": {"type": "float"} for metric in ("e2e", "ttft", "itl", "tpot")}},
-        "gates": {"type": "dict", "default": {}},
-        "timeout": {"type": "float", "default": 60.0},
-        "request_timeout": {"type": "float", "default": 30.0},
-        "report": {"type": "path"},
-        "junit": {"type": "path"},
-        "fail_on": {"type": "list", "elements": "str", "choices": ["fail", "inconclusive"], "default": ["fail", "inconclusive"]},
     }
 
 

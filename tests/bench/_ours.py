@@ -1,0 +1,41 @@
+"""One run of our prober in a process of its own, so that its processor time and memory are its own: URL REQUESTS CONCURRENCY [--plain]."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+import types
+import typing as t
+
+importlib.import_module("tests.conftest")
+COLLECTION = "ansible_collections.inference.vllm.plugins.module_utils"
+
+
+def part(name: str) -> types.ModuleType:
+    return importlib.import_module(f"{COLLECTION}.{name}")
+
+
+def main(url: str, requests: int, concurrency: int, plain: bool) -> dict[str, t.Any]:
+    endpoint = {name: part(f"endpoint._{name}") for name in ("guard", "http", "load", "report", "stream", "ways")}
+    way = endpoint["ways"].Direct(endpoint["guard"].parse(url), endpoint["guard"].networks(["127.0.0.0/8"]))
+    ask = endpoint["stream"].Ask("chat", "llama-3-8b", "Say OK.", 20, 60.0, exact=True)
+    if plain:
+        return single(endpoint, way, ask, requests)
+    load = endpoint["load"].Load(requests, concurrency)
+    run = endpoint["load"].run([[endpoint["http"].Session(way)] for _ in range(concurrency)], ask, load, part("_deadline").Deadline(600))
+    return {"latency": endpoint["report"].latency(run, load)}
+
+
+def single(endpoint: dict[str, types.ModuleType], way: t.Any, ask: t.Any, requests: int) -> dict[str, t.Any]:
+    session = endpoint["http"].Session(way)
+    for warm in (True, False):
+        cpu = time.process_time()
+        for _ in range(20 if warm else requests):
+            endpoint["stream"].plain(session, ask, endpoint["stream"].Sample(0.0))
+    return {"cpu_ms": (time.process_time() - cpu) / requests * 1000}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), "--plain" in sys.argv)))

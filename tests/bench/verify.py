@@ -1,0 +1,150 @@
+"""Do our latencies agree with the server's own truth, and with what others measure on the same server?
+
+    python -m tests.bench.verify [--vllm PATH] [--guidellm PATH]
+
+Each tool gets a fresh simulated engine with the same seed, the same number of requests and the same concurrency. The truth is the
+engine's own record of those requests. A tool that is not there is said so. Quiet machine, or the numbers are about the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+from tests.bench import _peers
+from tests.bench._engine import MODEL, TOKENS, Truth, engine
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+METRICS, PERCENTILES = ("ttft", "itl", "tpot", "e2e"), ("p50", "p95", "p99")
+AGREEMENT, CPU_MS, MEMORY_MIB = 0.02, 0.3, 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """``figures``: milliseconds by metric and percentile, and what the tool itself used."""
+
+    figures: dict[str, dict[str, float]]
+    wall: float
+    cpu: float
+    memory: float
+
+
+def spent(command: t.Sequence[str], environ: t.Mapping[str, str] | None = None, seconds: float = 900) -> tuple[str, float, float, float]:
+    """Output, wall and processor seconds, and peak MiB of a program and of what it started."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **(environ or {})})
+        try:
+            _pid, status, used = os.wait4(process.pid, 0)
+        except KeyboardInterrupt:
+            process.kill()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{text[-2000:]}")
+    return text, time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def ours(url: str, requests: int, concurrency: int) -> Measured:
+    text, wall, cpu, memory = spent([sys.executable, "-m", "tests.bench._ours", url, str(requests), str(concurrency)])
+    result = json.loads(text)
+    figures = {metric: {name: result["latency"][metric][name] * 1000 for name in PERCENTILES} for metric in METRICS}
+    return Measured(figures, wall, cpu, memory)
+
+
+def peer(name: str, program: str, url: str, requests: int, concurrency: int) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        command, environ, read = _peers.PEERS[name](program, url, requests, concurrency, pathlib.Path(folder))
+        _text, wall, cpu, memory = spent(command, environ)
+        return Measured(read(), wall, cpu, memory)
+
+
+def compare(tools: t.Mapping[str, t.Callable[[str, int, int], Measured]], requests: int, concurrency: int) -> dict[str, tuple[Measured, Truth]]:
+    """Each tool against an engine of its own, beside what that engine says."""
+    found = {}
+    for name, tool in tools.items():
+        with engine() as running:
+            measured = tool(running.url, requests, concurrency)
+            found[name] = (measured, running.truth(requests))
+    return found
+
+
+def table(concurrency: int, found: t.Mapping[str, tuple[Measured, Truth]]) -> list[str]:
+    lines = [f"concurrency {concurrency}"]
+    lines.append(f"{'tool':16}{'':6}" + "".join(f"{name:>20}" for name in PERCENTILES) + f"{'wall s':>9}{'cpu s':>8}{'MiB':>7}")
+    for name, (measured, truth) in found.items():
+        for number, metric in enumerate(METRICS):
+            cells = "".join(f"{cell(measured.figures.get(metric, {}).get(p), truth.get(metric, {}).get(p)):>20}" for p in PERCENTILES)
+            used = f"{measured.wall:9.1f}{measured.cpu:8.2f}{measured.memory:7.0f}" if number == 0 else ""
+            lines.append(f"{name if number == 0 else '':16}{metric:6}{cells}{used}")
+    return lines
+
+
+def cell(value: float | None, truth: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if truth is None else f"{value:.2f} ({(value - truth) / truth:+.1%})"
+
+
+def misses(concurrency: int, found: t.Mapping[str, tuple[Measured, Truth]]) -> list[str]:
+    """Where ours is further than agreed from the truth."""
+    measured, truth = found["ours"]
+    return [
+        f"concurrency {concurrency}: {metric} {name} is {cell(measured.figures[metric][name], truth[metric][name])}"
+        for metric in truth
+        for name in PERCENTILES
+        if abs(measured.figures[metric][name] - truth[metric][name]) > AGREEMENT * truth[metric][name]
+    ]
+
+
+def cost(requests: int) -> float:
+    """Milliseconds of processor time for one request that is not streamed."""
+    with engine(fast=True) as running:
+        text, _wall, _cpu, _memory = spent([sys.executable, "-m", "tests.bench._ours", running.url, str(requests), "1", "--plain"])
+    return float(json.loads(text)["cpu_ms"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 32])
+    for name in _peers.PEERS:
+        parser.add_argument(f"--{name}", default=shutil.which(name), help=f"the program {name}; found on PATH when not given")
+    options = parser.parse_args()
+    tools: dict[str, t.Callable[[str, int, int], Measured]] = {"ours": ours}
+    for name in _peers.PEERS:
+        program = getattr(options, name)
+        if program:
+            tools[name] = lambda url, requests, concurrency, name=name, program=program: peer(name, program, url, requests, concurrency)
+        else:
+            print(f"{name} is not installed here, so it is not in the tables; {_peers.HOW[name]}")
+    print(f"{options.requests} requests of {TOKENS} tokens to {MODEL}; milliseconds, and how far from the server's own truth; load {os.getloadavg()[0]:.1f}")
+    missed: list[str] = []
+    for concurrency in options.concurrency:
+        found = compare(tools, options.requests, concurrency)
+        print("\n".join(["", *table(concurrency, found)]), flush=True)
+        missed += misses(concurrency, found)
+        if found["ours"][0].memory > MEMORY_MIB:
+            missed.append(f"concurrency {concurrency}: {found['ours'][0].memory:.0f} MiB where {MEMORY_MIB} may be")
+    spent_ms = cost(1000)
+    print(f"\nours: {spent_ms:.3f} ms of processor time for a request that is not streamed, {CPU_MS} may be")
+    missed += [f"{spent_ms:.3f} ms of processor time a request"] if spent_ms > CPU_MS else []
+    print("\n".join(["", "missed:", *missed]) if missed else f"\nall within {AGREEMENT:.0%}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
