@@ -46,15 +46,15 @@ class ActionModule(ClusterAction):
     def present(self, client: Client, helm: Helm, history: list[_history.Revision]) -> Result:
         plan = self._plan(history)
         live = _history.deployed(history)
-        outcome: Result = {"changed": plan["action"] != "none", "reason": plan["reason"], "diff": plan["plan_diff"]}
+        outcome: Result = {"changed": plan["change"] != "none", "reason": plan["reason"], "diff": plan["plan_diff"]}
         if not outcome["changed"] or self._task.check_mode:
             return {**outcome, "release_revision": live.number if live else 0}
         self.renewal(client)()
         self._recover(helm, plan)
-        self.say(f"{plan['action']} of {self.params['name']}: {plan['reason']}")
+        self.say(f"{plan['change']} of {self.params['name']}: {plan['reason']}")
         applied = self._execute_module(module_name="kubernetes.core.helm", module_args=self._helm_arguments(plan), task_vars=self.variables)
         if applied.get("failed"):
-            raise ReleaseError(f"Helm refused the {plan['action']}: {_one_line(applied)}; nothing of it is routed to, correct it and run again")
+            raise ReleaseError(f"Helm refused the {plan['change']}: {_one_line(applied)}; nothing of it is routed to, correct it and run again")
         after = _history.deployed(_history.read(client, self.params["namespace"], self.params["name"]))
         if after is None or after.values != plan["values"] or (live and after.number <= live.number):
             raise ReleaseError(f"Helm reported success, but revision {after.number if after else 0} is not the planned one; look at helm history and run again")

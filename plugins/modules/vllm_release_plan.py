@@ -92,12 +92,12 @@ EXAMPLES = r"""
 
 - name: Stop in a freeze when anything would change
   ansible.builtin.assert:
-    that: plan.action == 'none'
-    fail_msg: "{{ plan.name }} would {{ plan.action }}: {{ plan.reason }}"
+    that: plan.change == 'none'
+    fail_msg: "{{ plan.name }} would {{ plan.change }}: {{ plan.reason }}"
 """
 
 RETURN = r"""
-action:
+change:
   description: What a deploy would do; V(install), V(upgrade) or V(none).
   type: str
   returned: success

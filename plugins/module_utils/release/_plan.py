@@ -15,15 +15,15 @@ import typing as t
 from . import _history, _manifest
 from ._history import Revision
 
-Action = t.Literal["install", "upgrade", "none"]
+Change = t.Literal["install", "upgrade", "none"]
 Recovery = t.Literal["rollback", "uninstall"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """``recovery`` must be done first, with the operation lease in hand; ``reason`` says why the action is needed."""
+    """``recovery`` must be done first, with the operation lease in hand; ``reason`` says why the change is needed."""
 
-    action: Action
+    change: Change
     reason: str
     recovery: Recovery | None
     recovery_revision: int | None

@@ -31,37 +31,37 @@ def test_nothing_there_is_an_install() -> None:
 
 
 def test_the_same_meaning_is_no_change_however_it_is_written() -> None:
-    assert decide(revision(3, "deployed"), text=SAME_AS_ONE).action == "none"
+    assert decide(revision(3, "deployed"), text=SAME_AS_ONE).change == "none"
 
 
 def test_an_edited_template_is_a_change_although_the_values_are_equal() -> None:
     decided = decide(revision(3, "deployed"), text=TWO)
-    assert (decided.action, decided.reason) == ("upgrade", "change Service m")
+    assert (decided.change, decided.reason) == ("upgrade", "change Service m")
 
 
 def test_other_values_are_a_change_although_the_manifest_is_equal() -> None:
-    assert decide(revision(3, "deployed"), values={"replicas": 2}).action == "upgrade"
+    assert decide(revision(3, "deployed"), values={"replicas": 2}).change == "upgrade"
 
 
 @pytest.mark.parametrize("status", ["pending-upgrade", "pending-rollback"])
 def test_an_interrupted_upgrade_is_rolled_back_to_the_deployed_revision_first(status: str) -> None:
     decided = decide(revision(3, "superseded"), revision(4, "deployed"), revision(5, status))
-    assert (decided.action, decided.recovery, decided.recovery_revision) == ("upgrade", "rollback", 4)
+    assert (decided.change, decided.recovery, decided.recovery_revision) == ("upgrade", "rollback", 4)
 
 
 def test_an_interrupted_install_is_uninstalled_since_there_is_nothing_to_go_back_to() -> None:
     decided = decide(revision(1, "pending-install"))
-    assert (decided.action, decided.recovery, decided.recovery_revision) == ("install", "uninstall", None)
+    assert (decided.change, decided.recovery, decided.recovery_revision) == ("install", "uninstall", None)
 
 
 def test_a_failed_upgrade_is_tried_again_although_the_old_revision_is_as_planned() -> None:
     decided = decide(revision(1, "deployed"), revision(2, "failed"))
-    assert decided.action == "upgrade"
+    assert decided.change == "upgrade"
     assert "why it failed" in decided.reason
 
 
 def test_a_release_without_a_deployed_revision_is_upgraded() -> None:
-    assert decide(revision(1, "failed")).action == "upgrade"
+    assert decide(revision(1, "failed")).change == "upgrade"
 
 
 def secret(payload: bytes) -> dict[str, t.Any]:
