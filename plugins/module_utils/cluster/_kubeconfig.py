@@ -21,8 +21,6 @@ import os
 import tempfile
 import typing as t
 
-import yaml
-
 Json = t.Mapping[str, t.Any]
 
 _CLUSTER = {"server", "certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify", "tls-server-name"}
@@ -43,6 +41,8 @@ class Plain(t.NamedTuple):
 
 def read(path: str, context: str | None) -> Plain | None:
     """None when the file is not plain, or not as it should be: the package's loader then finds the words."""
+    import yaml
+
     try:
         with open(path, encoding="utf-8") as file:
             # The loader in C is ten times faster, and not in every build of PyYAML.

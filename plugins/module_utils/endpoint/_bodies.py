@@ -34,7 +34,7 @@ def body(kind: str, model: str, prompt: str, max_tokens: int, *, stream: bool = 
 def words(count: int, seed: int) -> str:
     """A prompt of so many words that no other seed gives, so that no server answers it from its prefix cache."""
     chosen = random.Random(seed)
-    return " ".join(chosen.choice(_WORDS) + str(chosen.randrange(100)) for _ in range(count))
+    return " ".join(chosen.choice(_WORDS) + str(chosen.randrange(100)) for _word in range(count))
 
 
 _WORDS = ("river", "stone", "cloud", "paper", "green", "seven", "light", "round", "quick", "house", "north", "water")

@@ -14,7 +14,7 @@ import json
 import os
 import tempfile
 import typing as t
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 from .._errors import Error
 from ..endpoint import _charts
