@@ -171,10 +171,25 @@ newest_revision:
   type: int
   returned: success
 workload:
-  description: RV(workload.replicas), RV(workload.strategy), RV(workload.selector), RV(workload.pod_template) and
-    RV(workload.progress_deadline_seconds) of the rendered Deployment.
+  description: What the rendered Deployment asks for.
   type: dict
   returned: success
+  contains:
+    replicas:
+      description: How many pods.
+      type: int
+    strategy:
+      description: How they are replaced.
+      type: dict
+    selector:
+      description: Which pods are its own.
+      type: dict
+    pod_template:
+      description: What each pod is made of.
+      type: dict
+    progress_deadline_seconds:
+      description: How long it may take without progress.
+      type: int
 helm_version:
   description: Version of the helm program.
   type: str
