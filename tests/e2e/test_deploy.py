@@ -81,9 +81,6 @@ def test_an_impossible_model_fails_in_one_sentence_and_the_other_is_deployed(sit
     assert "9 GPUs" in done.words, done.tail
     assert "8" in done.words
     assert "gpu-" in done.words
-    alone = site.play("--limit", giant)
-    assert alone.code == 2
-    assert alone.seconds < 15, "bounded loosely here, since machines are shared; the benchmark prints the figure"
 
 
 @pytest.mark.parametrize(
