@@ -19,6 +19,13 @@ ENGINE: Values = {"engine": {"maxModelLen": 8192, "tensorParallelSize": 2}, "rel
 SCRIPT = "(a script of the chart's files/)"
 
 
+class Indented(yaml.SafeDumper):
+    """Lists stand further in than their name, as in every file of the repository."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
 def without_scripts(thing: Object) -> Object:
     """The scripts have their own tests and files."""
     for container in thing["spec"].get("containers", []) or thing["spec"].get("template", {}).get("spec", {}).get("containers", []):
@@ -34,5 +41,5 @@ def test_the_manifest_is_the_one_on_file(environment: str) -> None:
     path = GOLDEN / f"{environment}.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump_all(readable, sort_keys=True, width=150))
+        path.write_text(yaml.dump_all(readable, Dumper=Indented, sort_keys=True, width=150))
     assert list(yaml.safe_load_all(path.read_text())) == readable
