@@ -14,6 +14,7 @@ from . import quantity, runtime, volumes
 from .api import Api
 from .informer import Handler, Informer
 from .lab import Lab, Node
+from .provisioner import Provisioner
 from .types import Json, Options, Run
 from .worker import Worker
 
@@ -52,7 +53,17 @@ class Kubelet:
         informer = self._informers[name] = Informer(self._lab.api, path, pass_on, **query)
         informer.start()
 
+    def _provision(self) -> None:
+        """Once it is known which nodes are ours."""
+        provisioner = Provisioner(self._lab.api, self._lab.options.state, lambda node: node in self._lab.nodes)
+        for name, handle in (("persistentvolumeclaims", provisioner.claim), ("persistentvolumes", provisioner.volume)):
+            if name not in self._informers:
+                self._informers[name] = Informer(self._lab.api, f"/api/v1/{name}", handle)
+                self._informers[name].start()
+
     def _node(self, kind: str, item: Json) -> None:
+        if kind == "SYNCED":
+            self._provision()
         if kind in ("SYNCED", "DELETED"):
             return
         name = item["metadata"]["name"]

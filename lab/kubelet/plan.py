@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import dataclasses
+import time
 
 from .types import Container, Json, Kind
 
@@ -14,6 +16,19 @@ class Plan:
     start: list[Container] = dataclasses.field(default_factory=list)
     stop: list[Container] = dataclasses.field(default_factory=list)
     finished: bool = False
+
+
+def containers_of(pod: Json) -> list[Container]:
+    """In the order in which they start."""
+    spec = pod["spec"]
+    inits = [Container(c, Kind.SIDECAR if c.get("restartPolicy") == "Always" else Kind.INIT) for c in spec.get("initContainers") or []]
+    return [*inits, *(Container(c, Kind.MAIN) for c in spec["containers"])]
+
+
+def changed_specs(containers: list[Container], pod: Json) -> list[tuple[Container, Json]]:
+    """Containers that the pod now wants otherwise. Of a living pod's containers only the image may change."""
+    specs = {c["name"]: c for c in [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]}
+    return [(c, specs[c.name]) for c in containers if specs[c.name]["image"] != c.spec["image"]]
 
 
 def should_restart(container: Container, policy: str) -> bool:
@@ -51,6 +66,14 @@ def plan(containers: list[Container], policy: str) -> Plan:
         if container.run is not None and not (container.kind is Kind.SIDECAR and container.started):
             return Plan(start=start)
     return Plan(start=start)
+
+
+def active_seconds_left(pod: Json, now: float) -> float | None:
+    """Seconds until the pod has been active for as long as it may; None without a limit."""
+    limit, began = pod["spec"].get("activeDeadlineSeconds"), (pod.get("status") or {}).get("startTime")
+    if not limit or not began:
+        return None
+    return calendar.timegm(time.strptime(began, "%Y-%m-%dT%H:%M:%SZ")) + float(limit) - now
 
 
 def _after_init(containers: list[Container], mains: list[Container], policy: str) -> Plan:

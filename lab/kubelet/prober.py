@@ -10,9 +10,11 @@ import time
 from . import handlers
 from .lab import Lab
 from .probe_state import ProbeKind, ProbeState, due
-from .types import Container, Json, Run
+from .types import Container, Json, Kind, Run
 
 RETRIES = 3
+Place = collections.abc.Callable[[Container], handlers.Place]
+Decided = collections.abc.Callable[[Container, ProbeKind, bool], None]
 
 
 class Prober:
@@ -23,8 +25,8 @@ class Prober:
         lab: Lab,
         container: Container,
         kind: ProbeKind,
-        place: collections.abc.Callable[[Container], handlers.Place],
-        decided: collections.abc.Callable[[Container, ProbeKind, bool], None],
+        place: Place,
+        decided: Decided,
     ) -> None:
         self._lab = lab
         self._container = container
@@ -115,3 +117,31 @@ class Prober:
 
     def _warn(self, reason: str, message: str) -> None:
         self._lab.recorder.record(self.pod, "Warning", reason, message, self._container)
+
+
+class Probers:
+    """All probes of one pod."""
+
+    def __init__(self, lab: Lab, place: Place, decided: Decided) -> None:
+        self._lab = lab
+        self._place = place
+        self._decided = decided
+        self._probers: dict[tuple[str, ProbeKind], Prober] = {}
+
+    def start(self, pod: Json, containers: list[Container], spawn: collections.abc.Callable[[collections.abc.Coroutine[object, object, None]], None]) -> None:
+        for container in containers:
+            for kind in ProbeKind:
+                if container.spec.get(kind.field) and container.kind is not Kind.INIT:
+                    prober = self._probers[container.name, kind] = Prober(self._lab, container, kind, self._place, self._decided)
+                    prober.pod = pod
+                    spawn(prober.run())
+
+    def update(self, pod: Json) -> None:
+        for prober in self._probers.values():
+            prober.pod = pod
+
+    def ask(self, container: Container) -> None:
+        """A container that has started is asked at once whether it is ready."""
+        prober = self._probers.get((container.name, ProbeKind.READINESS))
+        if prober and container.started:
+            prober.ask()

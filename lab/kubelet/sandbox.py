@@ -87,8 +87,17 @@ class Sandbox:
         volumes.link(place, message)
         return {**found, inside: str(place)}
 
-    def restore(self, container: Container) -> Run | None:
-        """Fills in what earlier runs left behind; the run, when it still lives."""
+    def restore(self, containers: list[Container], shown: Json) -> None:
+        """Fills in what earlier runs left behind, and which of them still live; ``shown`` is the status that the API server has."""
+        known = {c["name"]: c for field in ("containerStatuses", "initContainerStatuses") for c in shown.get(field) or []}
+        for container in containers:
+            about = known.get(container.name) or {}
+            container.image, container.image_id = about.get("image", ""), about.get("imageID", "")
+            container.run = self._living(container)
+            if container.run is not None:
+                container.started, container.ready = bool(about.get("started")), bool(about.get("ready"))
+
+    def _living(self, container: Container) -> Run | None:
         folders = sorted((f for f in (self.folder / "containers" / container.name).glob("[0-9]*")), key=lambda f: int(f.name))
         for folder in folders:
             run = runtime.recorded(folder)

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 
-from . import env, images, runtime, sandbox
+from . import env, handlers, images, runtime, sandbox
 from .backoff import Backoff
 from .expansion import expand, translate
 from .handlers import Place
@@ -150,6 +150,14 @@ class Starter:
             "LAB_PORTS": ports,
             "LAB_POD_IP": self._sandbox.ip,
         }
+
+    async def post_start(self, pod: Json, container: Container) -> bool:
+        """Runs the hook, if there is one; whether the container may go on."""
+        hook = (container.spec.get("lifecycle") or {}).get("postStart")
+        if not hook or await handlers.hook(hook, self.place(container)):
+            return True
+        self._event(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", container)
+        return False
 
     def place(self, container: Container) -> Place:
         """Where handlers of a running container work."""
