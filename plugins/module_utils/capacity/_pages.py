@@ -44,6 +44,26 @@ def pods(page: bytes, nodes: c.Container[bytes], also: c.Sequence[bytes] = ()) -
     return [_item(page[starts[index] : ends[index]]) for index in sorted(kept) if index >= 0]
 
 
+def every(page: bytes) -> list[Json]:
+    """All pods of a page, without their managedFields where the page is as expected."""
+    starts = _starts(page)
+    if starts is None:
+        return whole(page)
+    ends = [*(start - 1 for start in starts[1:]), page.rindex(b"]")]
+    if starts and _broken(page[starts[-1] : ends[-1]]):
+        return whole(page)
+    return [_item(page[start:end]) for start, end in zip(starts, ends, strict=False)]
+
+
+def metadata(page: bytes) -> Json:
+    """Of the list itself; it stands before the items."""
+    begin = page.find(_START)
+    found = re.match(rb'\{"kind":"[A-Za-z]+","apiVersion":"v1","metadata":', page[:200])
+    if found and begin > 0:
+        return t.cast(Json, json.loads(page[found.end() : begin].rstrip(b",")))
+    return t.cast(Json, json.loads(page)["metadata"])
+
+
 def _broken(raw: bytes) -> bool:
     try:
         json.loads(raw)

@@ -28,7 +28,7 @@ from ._source import Source, restarted
 from ._wanted import Wanted
 
 #: Pods of the first page: a cluster of at most so many is read in one request.
-FIRST_PAGE = 200
+FIRST_PAGE = 100
 PAGE = 500
 #: Per-node lists are cheaper up to so many nodes per pod of the cluster.
 NODES_PER_POD = 0.01
@@ -96,11 +96,9 @@ def read_pods(source: Source, pod: Wanted | None, names: c.Sequence[str]) -> lis
     """The pods of the nodes ``names``; with rules between pods also those elsewhere that the rules are about."""
     ruled = pod is not None and pod.rules_between_pods()
     try:
-        first = source.client.get(_PODS, {"limit": FIRST_PAGE})
-        if not first["metadata"].get("continue"):
-            return [Pod.parse(item) for item in first.get("items") or () if _objects.counts(item)]
-        total = FIRST_PAGE + int(first["metadata"].get("remainingItemCount") or 0)
-        del first
+        total, pods = next(source.pages(_PODS, {}, FIRST_PAGE, _first))
+        if total is None:
+            return pods
         if ruled or len(names) > total * NODES_PER_POD:
             return restarted(lambda: _scan(source, pod if ruled else None, names))
         return _each(source, names)
@@ -131,8 +129,8 @@ def _each(source: Source, names: c.Sequence[str]) -> list[Pod]:
 
 def _of_selector(source: Source, selector: str) -> list[Pod]:
     # resourceVersion=0 is served from the watch cache's index; without it an old etcd is asked for every pod.
-    page = source.client.get(_PODS, {"fieldSelector": f"{selector},{_LIVE}", "resourceVersion": 0})
-    return [Pod.parse(item) for item in page.get("items") or ()]
+    query = {"fieldSelector": f"{selector},{_LIVE}", "resourceVersion": "0"}
+    return source.taken(_PODS, source.client.raw("GET", _PODS, query), lambda page: [Pod.parse(item) for item in _pages.every(page)])
 
 
 def _scan(source: Source, ruled: Wanted | None, names: c.Iterable[str]) -> list[Pod]:
@@ -147,6 +145,14 @@ def _scan(source: Source, ruled: Wanted | None, names: c.Iterable[str]) -> list[
         return [Pod.parse(item) for item in items if _objects.counts(item)]
 
     return [pod for pods in source.pages(_PODS, {"fieldSelector": _LIVE}, PAGE, take) for pod in pods]
+
+
+def _first(page: bytes) -> tuple[int | None, list[Pod]]:
+    """How many pods there are when more follow; else None and all of them."""
+    metadata = _pages.metadata(page)
+    if metadata.get("continue"):
+        return FIRST_PAGE + int(metadata.get("remainingItemCount") or 0), []
+    return None, [Pod.parse(item) for item in _pages.every(page) if _objects.counts(item)]
 
 
 def _reduced(page: bytes) -> tuple[str, list[Node]]:

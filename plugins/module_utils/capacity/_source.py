@@ -39,12 +39,14 @@ class Source:
     def pages(self, path: str, query: t.Mapping[str, str], limit: int, take: t.Callable[[bytes], Found]) -> t.Iterator[Found]:
         """What ``take`` makes of each page."""
         for page in self.client.pages(path, query, limit=limit):
-            try:
-                taken = take(page)
-            except (ValueError, KeyError, TypeError) as error:
-                host = self.client.connection.host
-                raise Unreachable(f"what {host} answered to GET {path} is no list of an API server ({error}); is a proxy between?") from error
-            yield taken
+            yield self.taken(path, page, take)
+
+    def taken(self, path: str, page: bytes, take: t.Callable[[bytes], Found]) -> Found:
+        try:
+            return take(page)
+        except (ValueError, KeyError, TypeError) as error:
+            host = self.client.connection.host
+            raise Unreachable(f"what {host} answered to GET {path} is no list of an API server ({error}); is a proxy between?") from error
 
     def one(self, path: str) -> Json | None:
         """None where it does not exist; raises Forbidden."""

@@ -45,7 +45,7 @@ def test_a_small_cluster_is_read_in_one_page_of_pods() -> None:
         found = look(api, pod_template=template(nodeSelector={"node-type": "gpu"}))
         assert (found["fits"], found["slots"], found["consistent_at"]["resource_version"]) == ("true", 8, "77")
         assert "GET /api/v1/nodes?labelSelector=node-type%3Dgpu&limit=500" in api.seen
-        assert [path for path in api.seen if path.startswith(f"GET {PODS}")] == [f"GET {PODS}?limit=200"]
+        assert [path for path in api.seen if path.startswith(f"GET {PODS}")] == [f"GET {PODS}?limit=100"]
         assert found["api_requests"] == len(api.seen)
 
 
