@@ -15,7 +15,7 @@ class Gate:
     name: str
     command: tuple[str, ...]
     every_line: bool = False
-    minutes: float = 5
+    minutes: float = 10
     slots: int = 1
 
 
