@@ -64,7 +64,7 @@ def tasks(lab: RunningLab, make_namespace: MakeNamespace, tmp_path: pathlib.Path
 
 
 def scaled(number: int) -> Json:
-    return {**VALUES, "drain": {"preStopSeconds": number}}
+    return {**VALUES, "engine": {"maxNumSeqs": number}}
 
 
 def test_install_again_modify_and_roll_back(tasks: Tasks) -> None:
