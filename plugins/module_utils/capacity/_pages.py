@@ -22,9 +22,9 @@ import typing as t
 
 from ._requests import Json
 
-_ITEM = re.compile(rb'[\[}],?(?=\{"metadata":\{"name":")')
+_ITEM = b'{"metadata":{"name":"'
 _START = b'"items":['
-_NODE = re.compile(rb'"(?:nominatedN|n)odeName":"([^"\\]*)"')
+_NODE, _KEYS = b'odeName":"', (b'"n', b'"nominatedN')
 _DECODER = json.JSONDecoder()
 _MANAGED, _SPEC, _STATUS = ',"managedFields":[', ',"spec":{', ',"status":'
 
@@ -38,9 +38,9 @@ def pods(page: bytes, nodes: c.Container[bytes], also: c.Sequence[bytes] = ()) -
     # A page that was cut off by chance at the end of an inner list looks whole, but its last item is not.
     if starts and _broken(page[starts[-1] : ends[-1]]):
         return whole(page)
-    kept = {bisect.bisect_right(starts, found.start()) - 1 for found in _NODE.finditer(page) if found[1] in nodes}
+    kept = {bisect.bisect_right(starts, at) - 1 for at in _places(page, _NODE) if _names(page, at, nodes)}
     for marker in also:
-        kept |= {bisect.bisect_right(starts, found.start()) - 1 for found in re.finditer(re.escape(marker), page)}
+        kept |= {bisect.bisect_right(starts, at) - 1 for at in _places(page, marker)}
     return [_item(page[starts[index] : ends[index]]) for index in sorted(kept) if index >= 0]
 
 
@@ -83,8 +83,24 @@ def _starts(page: bytes) -> list[int] | None:
         return None
     if page[begin + len(_START) : begin + len(_START) + 1] == b"]":
         return []
-    starts = [found.end() for found in _ITEM.finditer(page, begin)]
-    return starts if starts and starts[0] == begin + len(_START) else None
+    first = begin + len(_START)
+    if not page.startswith(_ITEM, first):
+        return None
+    return [first, *(at + 2 for at in _places(page, b"}," + _ITEM, first))]
+
+
+def _places(page: bytes, literal: bytes, begin: int = 0) -> c.Iterator[int]:
+    """Where ``literal`` stands; several times faster than a regular expression."""
+    at = page.find(literal, begin)
+    while at >= 0:
+        yield at
+        at = page.find(literal, at + len(literal))
+
+
+def _names(page: bytes, at: int, nodes: c.Container[bytes]) -> bool:
+    """Whether the key that ends at ``at`` is nodeName or nominatedNodeName, and its value one of ``nodes``."""
+    value = at + len(_NODE)
+    return page[value : page.find(b'"', value)] in nodes and page.endswith(_KEYS, 0, at)
 
 
 def _item(raw: bytes) -> Json:

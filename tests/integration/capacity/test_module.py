@@ -1,0 +1,119 @@
+"""The module as a task, on the lab: its own examples, as the users that the docs tell of, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+import yaml
+
+from plugins.module_utils.cluster._client import NotFound
+from plugins.modules import vllm_gpu_capacity
+from tests.integration.conftest import RunningLab
+
+BIN = pathlib.Path(sys.executable).parent
+GPU_POD = {"nvidia.com/gpu": 1}
+ANYWHERE = {"node_selector": {"node-type": "gpu"}, "tolerations": [{"key": "gpu-workload", "operator": "Exists"}]}
+
+
+def play(lab: RunningLab, path: pathlib.Path, *more: str, who: str = "operator", **environment: str) -> subprocess.CompletedProcess[str]:
+    environ = {**lab.environ(who), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_RETRY_FILES_ENABLED": "0", **environment}
+    command = [str(BIN / "ansible-playbook"), str(path), *more]
+    return subprocess.run(command, env=environ, cwd=lab.root, capture_output=True, text=True, timeout=300, check=False)
+
+
+def ask(lab: RunningLab, folder: pathlib.Path, options: dict[str, t.Any], *more: str, who: str = "operator", **environment: str) -> dict[str, t.Any]:
+    """The result of one task with ``options``, failed or not; ``_`` is everything that was printed."""
+    answer = folder / "answer.json"
+    tasks = [
+        {"inference.vllm.vllm_gpu_capacity": options, "register": "asked", "ignore_errors": True},
+        {"ansible.builtin.copy": {"content": "{{ asked | to_json }}", "dest": str(answer), "mode": "0600"}, "check_mode": False},
+    ]
+    path = folder / "play.yml"
+    interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    path.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": interpreter, "tasks": tasks}]))
+    done = play(lab, path, *more, who=who, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {**json.loads(answer.read_text()), "_": done.stdout + done.stderr}
+
+
+def test_the_examples_run_as_they_are_pasted(lab: RunningLab, tmp_path: pathlib.Path) -> None:
+    tasks = yaml.safe_load(vllm_gpu_capacity.EXAMPLES)
+    head = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
+    path = tmp_path / "examples.yml"
+    path.write_text(yaml.safe_dump([{**head, "tasks": tasks}], sort_keys=False))
+    for who in ("operator", "viewer"):
+        done = play(lab, path, who=who)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "GPU fit: 1 on gpu-" in done.stdout.replace(" and 24Gi memory", "")
+        assert "GPUs free (NVIDIA-RTX-6000-Ada-Generation)" in done.stdout
+
+
+@pytest.mark.parametrize("more", [(), ("--check", "--diff")])
+def test_it_changes_nothing_and_says_so(lab: RunningLab, tmp_path: pathlib.Path, namespace: str, more: tuple[str, ...]) -> None:
+    found = ask(lab, tmp_path, {"namespace": namespace, "resources": GPU_POD, **ANYWHERE}, *more)
+    assert (found["fits"], found["changed"], found["unknown"]) == ("true", False, [])
+    assert found["api_requests"] <= 10
+
+
+def test_an_impossible_count_fails_in_one_sentence_when_told_to(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
+    options = {"namespace": namespace, "resources": {"nvidia.com/gpu": 16}, **ANYWHERE}
+    assert ask(lab, tmp_path, options)["failed"] is False
+    found = ask(lab, tmp_path, {**options, "fail_on": ["no_room"]})
+    assert found["failed"] is True
+    assert found["msg"].startswith("needs 16 GPUs on one node; the best node gpu-")
+    assert found["msg"].endswith("and no node has 16 GPUs in all.")
+
+
+def test_what_runs_on_the_nodes_is_counted_and_named(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
+    limits = {"nvidia.com/gpu": "8"}
+    spec = {"tolerations": [{"operator": "Exists"}], "containers": [{"name": "c", "image": "none", "resources": {"limits": limits}}]}
+    for number in range(2):
+        metadata = {"name": f"hog-{number}", "labels": {"app.kubernetes.io/instance": "hog"}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "nodeName": f"gpu-{number}"}}
+        lab.client("admin").create(f"/api/v1/namespaces/{namespace}/pods", pod)
+    found = ask(lab, tmp_path, {"namespace": "staging", "resources": GPU_POD, **ANYWHERE})
+    assert (found["fits"], found["holders"][0]["release"], found["holders"][0]["makes_room"]) == ("false", "hog", True)
+    assert f"scaling `hog` in {namespace} to 0 would free 16 GPUs (8 on gpu-0 and 8 on gpu-1)" in found["message"]
+
+
+def test_waiting_ends_as_soon_as_there_is_room(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
+    options = {"namespace": namespace, "resources": {"nvidia.com/gpu": 9}, **ANYWHERE, "wait": True, "wait_timeout": 2, "wait_sleep": 0.2}
+    found = ask(lab, tmp_path, options)
+    assert (found["fits"], found["looks"] > 1, 1.5 < found["waited"] < 3) == ("false", True, True)
+    assert ask(lab, tmp_path, {**options, "resources": GPU_POD})["looks"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ({"kubeconfig": "/nowhere/config"}, {}, "cannot be used: Invalid kube-config file"),
+        ({"host": "https://127.0.0.1:9", "api_key": "sk-very-secret"}, {}, "did not answer GET"),
+        ({"resources": {"nvidia.com/gpu": "many"}}, {}, "'many' is not a quantity"),
+        ({}, {"K8S_AUTH_CONTEXT": "none"}, "check kubeconfig and context"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_without_a_trace(
+    lab: RunningLab, tmp_path: pathlib.Path, options: dict[str, t.Any], environment: dict[str, str], said: str
+) -> None:
+    found = ask(lab, tmp_path, {"resources": GPU_POD, **options}, "-vvv", **environment)
+    assert found["failed"] is True
+    assert said in found["msg"]
+    assert "Traceback" not in found["_"]
+    assert "sk-very-secret" not in found["_"]
+
+
+def test_the_training_play_starts_what_fits_and_names_what_does_not(lab: RunningLab, namespace: str) -> None:
+    jobs = [{"name": "small", "pods": 2, "gpus": 1}, {"name": "huge", "pods": 1, "gpus": 64}]
+    values = json.dumps({"training_jobs": jobs, "training_namespace": namespace})
+    done = play(lab, lab.root / "docs" / "examples" / "training-jobs.yml", "-e", values)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "huge was not started: needs 64 GPUs" in " ".join(done.stdout.split())
+    api = lab.client("admin")
+    assert api.get(f"/apis/batch/v1/namespaces/{namespace}/jobs/small")["spec"]["parallelism"] == 2
+    with pytest.raises(NotFound):
+        api.get(f"/apis/batch/v1/namespaces/{namespace}/jobs/huge")
