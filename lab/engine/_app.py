@@ -23,7 +23,7 @@ from ._completions import completions
 from ._errors import ApiError, EngineDead
 from ._http_metrics import App, HttpMetrics
 from ._json import answer
-from ._middleware import Authentication, LoadTracking, RequestIds, VaryOrigin
+from ._middleware import AccessLog, Authentication, LoadTracking, RequestIds, VaryOrigin
 from ._schema import ParseError
 from ._server import Server, server_of
 
@@ -73,7 +73,9 @@ def build(server: Server) -> App:
     app = _cors(app, server)
     if server.settings.keys:
         app = Authentication(app, server.settings.keys)
-    return RequestIds(app) if server.settings.args.enable_request_id_headers else app
+    if server.settings.args.enable_request_id_headers:
+        app = RequestIds(app)
+    return app if server.settings.args.disable_uvicorn_access_log else AccessLog(app, server.settings.quiet_paths)
 
 
 def _route(path: str, methods: str, endpoint: Endpoint) -> Route:

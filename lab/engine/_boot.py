@@ -23,7 +23,7 @@ from ._model_source import source_error
 from ._settings import ConfigError, Settings, settings_from
 
 _LOGO = "\n       █     █     █▄   ▄█\n ▄▄ ▄█ █     █     █ ▀▄▀ █  version {}\n  █▄█▀ █     █     █     █  model   {}\n   ▀▀  ▀▀▀▀▀ ▀▀▀▀▀ ▀     ▀\n"
-_CORE_FAILED = "Engine core initialization failed. See root cause above. Failed core proc(s): {'EngineCore': 1}"
+_CORE_FAILED = "Engine core initialization failed. See root cause above. Failed core proc(s): "
 _GIB = 1024**3
 ANY_ADDRESS = ".".join("0000")  # what vLLM prints when it listens on every address
 _BYTES_PER_TOKEN = 131072  # of an 8B model with grouped attention in 16 bit
@@ -68,7 +68,7 @@ def start(settings: Settings, faults: Faults) -> int:
     time.sleep(0.2 * budget)
     failure = _engine_failure(settings, faults)
     if failure:
-        return _core_failed(*failure)
+        return _worker_failed(*failure) if settings.parallel > 1 or port_error(os.environ) else _core_failed(*failure)
     _load(settings, faults, 0.4 * budget)
     failure = _cache_failure(settings, faults)
     if failure:
@@ -153,7 +153,13 @@ def _cache_failure(settings: Settings, faults: Faults) -> tuple[str, str] | None
 def _core_failed(kind: str, message: str) -> int:
     """The cause stands in EngineCore's lines; the API server's own traceback, which ends the log, does not name it."""
     error("core.py:1510", f"EngineCore failed to start.\nTraceback (most recent call last):\n{kind}: {message}", "EngineCore")
-    return _fail("RuntimeError", _CORE_FAILED)
+    return _fail("RuntimeError", f"{_CORE_FAILED}{{'EngineCore': 1}}")
+
+
+def _worker_failed(kind: str, message: str) -> int:
+    """With several workers, and for what a worker finds first, the cause stands in the lines of the worker."""
+    error("multiproc_executor.py:953", f"WorkerProc failed to start.\nTraceback (most recent call last):\n{kind}: {message}", "Worker")
+    return _fail("RuntimeError", f"{_CORE_FAILED}{{}}")
 
 
 def _ready(settings: Settings, seconds: float) -> None:

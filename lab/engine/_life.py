@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import gc
 import os
 import signal
 import socket
@@ -68,14 +68,13 @@ async def _serve(settings: Settings, faults: Faults, listener: socket.socket) ->
         http="httptools",
         loop="asyncio",
         ws="none",
-        access_log=not args.disable_uvicorn_access_log,
+        access_log=False,
         log_level=args.uvicorn_log_level or "info",
         timeout_keep_alive=settings.keep_alive,
         root_path=args.root_path or "",
         ssl_keyfile=args.ssl_keyfile,
         ssl_certfile=args.ssl_certfile,
     )
-    _silence(settings.quiet_paths)
     info("launcher.py:186", "Available routes are:")
     for path, methods, _ in entries(server):
         info("launcher.py:195", f"Route: {path}, Methods: {', '.join(methods.split())}")
@@ -84,17 +83,12 @@ async def _serve(settings: Settings, faults: Faults, listener: socket.socket) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, life.stop_asked.set)
+    gc.freeze()  # what was imported never dies: the collector need not look at it again
     tasks = [asyncio.create_task(work) for work in life.chores()]
     await http.serve(sockets=[listener])
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _silence(paths: frozenset[str]) -> None:
-    """``--disable-access-log-for-endpoints``"""
-    if paths:
-        logging.getLogger("uvicorn.access").addFilter(lambda record: str(t.cast(t.Any, record.args)[2]).split("?", 1)[0] not in paths)
 
 
 class Life:
