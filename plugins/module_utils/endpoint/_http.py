@@ -29,6 +29,7 @@ class Way(t.Protocol):
     """How an endpoint is reached.
 
     ``where`` names it in sentences; ``pod`` is empty when the way does not choose one; ``carries_key``: may it bear the endpoint's key?
+    ``vet`` raises UnknownError when an answer is not the endpoint's but that of something on the way.
     """
 
     @property
@@ -44,6 +45,7 @@ class Way(t.Protocol):
     @property
     def carries_key(self) -> bool: ...
     def dial(self, seconds: float) -> Pipe: ...
+    def vet(self, status: int, body: bytes) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +86,11 @@ class Session:
                 pieces.append(piece)
         except (OSError, http.client.HTTPException, ValueError, ProbeError) as error:
             raise self.failed(error, f"{method} {path}", seconds) from error
+        end = time.perf_counter()
         self.finish(response, f"{method} {path}")
-        return Answer(response.status, response.headers, b"".join(pieces), start, time.perf_counter())
+        whole = b"".join(pieces)
+        self.way.vet(response.status, whole)
+        return Answer(response.status, response.headers, whole, start, end)
 
     def send(self, method: str, path: str, body: t.Any = None, *, until: float, cap: int = CAP_BYTES, key: str | None = None) -> http.client.HTTPResponse:
         """The answer's head; the caller reads its body with ``read1`` and then calls ``finish``."""

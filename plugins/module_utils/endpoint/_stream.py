@@ -125,7 +125,7 @@ def stream(session: Session, ask: Ask, sample: Sample) -> None:
     reply = _Reply(ask.what, ask.names)
     try:
         if response.status != 200:
-            _answers.require_ok(_whole(response, sample.sent), ask.what)
+            _answers.require_ok(_whole(session, response, sample.sent), ask.what)
         _read(response, reply)
     except ProbeError:
         session.close()
@@ -153,10 +153,11 @@ def _read(response: http.client.HTTPResponse, reply: _Reply) -> None:
         raise ProbeError("stream", f"{reply.what} streamed no token before [DONE]")
 
 
-def _whole(response: http.client.HTTPResponse, start: float) -> Answer:
+def _whole(session: Session, response: http.client.HTTPResponse, start: float) -> Answer:
     pieces = []
     while piece := response.read1(65536):
         pieces.append(piece)
+    session.way.vet(response.status, b"".join(pieces))
     return Answer(response.status, response.headers, b"".join(pieces), start, time.perf_counter())
 
 

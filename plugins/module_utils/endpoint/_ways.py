@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import ipaddress
+import json
 import socket
 import ssl
 import threading
@@ -64,6 +65,9 @@ class Direct:
         except OSError:
             opened.close()
             raise
+
+    def vet(self, status: int, body: bytes) -> None:
+        """Nothing stands between: every answer is the endpoint's."""
 
     def _connect(self, until: float) -> socket.socket:
         last: OSError = TimeoutError("the deadline has passed")
@@ -152,6 +156,9 @@ class PortForward:
         except ForwardError as error:
             raise UnknownError(str(error)) from error
 
+    def vet(self, status: int, body: bytes) -> None:
+        """Nothing stands between: every answer is the endpoint's."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ServiceProxy:
@@ -187,6 +194,18 @@ class ServiceProxy:
         except OSError as error:
             raise UnknownError(f"the API server at {self.client.connection.host} cannot be reached: {shown(error)}") from error
 
+    def vet(self, status: int, body: bytes) -> None:
+        """What the API server itself says of the Service, the permission, or the pods that it does not reach."""
+        if status < 400 or b'"Status"' not in body:
+            return
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(said, dict) and said.get("kind") == "Status":
+            hint = "; the user needs get and create on services/proxy in this namespace" if status == 403 else ""
+            raise UnknownError(f"the API server answers {status} for Service {self.namespace}/{self.service}: {shown(said.get('message'))}{hint}")
+
 
 @dataclasses.dataclass(frozen=True)
 class Proxied:
@@ -219,3 +238,6 @@ class Proxied:
         tunnel.set_tunnel(self.target.host, self.target.port)
         tunnel.connect()
         return self.tls.wrap_socket(t.cast(socket.socket, tunnel.sock), server_hostname=self.target.host)
+
+    def vet(self, status: int, body: bytes) -> None:
+        """Nothing stands between: every answer is the endpoint's."""

@@ -109,16 +109,6 @@ def test_replicas_that_run_one_configuration_are_told_from_those_that_do_not(pla
     assert f"{odd} runs another configuration" in result["message"]
 
 
-def test_the_service_proxy_reaches_an_open_server_and_cannot_tell_about_one_with_a_key(platform: Platform) -> None:
-    platform.deploy("closed")
-    platform.deploy("open", VLLM_API_KEY="")
-    with_key = platform.verified("admin", way="service_proxy", service="closed")
-    without = platform.verified("admin", way="service_proxy", service="open", gates=GATES)
-    assert without["verdict"] == "pass", without["message"]
-    assert with_key["verdict"] == "inconclusive"
-    assert "cannot carry one" in with_key["message"]
-
-
 def test_auto_takes_the_first_way_that_opens_and_says_which(platform: Platform) -> None:
     platform.deploy("model")
     assert platform.verified(way="auto", deployment="model")["way"] == "port_forward"

@@ -20,6 +20,7 @@ class Behaviour:
 
     model: str = "llama-3-8b"
     key: str = ""
+    prefix: str = ""
     tokens: int = 4
     gap: float = 0.0
     ttft: float = 0.0
@@ -38,6 +39,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
     behaviour: Behaviour
 
     def log_message(self, *_args: t.Any) -> None: ...
+
+    def parse_request(self) -> bool:
+        """With a prefix it stands for an API server's proxy: takes its own credentials off, and answers for itself what is not below."""
+        if not super().parse_request():
+            return False
+        prefix = self.behaviour.prefix
+        if prefix and not self.path.startswith(prefix):
+            self.reply(404, {"kind": "Status", "apiVersion": "v1", "message": "services not found", "reason": "NotFound", "code": 404})
+            return False
+        if prefix:
+            self.path = self.path.removeprefix(prefix)
+            del self.headers["Authorization"]
+        return True
 
     def do_GET(self) -> None:
         it = self.behaviour
