@@ -11,7 +11,7 @@ import yaml
 
 from plugins.module_utils.cluster._client import Client
 
-from ._api import Json, apply
+from ._api import CLUSTER_WIDE, Json, apply
 from ._nodes import Node, manifest, status
 from ._parts import Lab
 
@@ -26,6 +26,8 @@ def platform(lab: Lab, api: Client) -> None:
         apply_file(api, path)
     for node in lab.state.nodes:
         apply_node(lab, api, node)
+    for path in _permissions(lab):
+        apply_file(api, path, only=lambda kind: kind in CLUSTER_WIDE)
     for environment in ENVIRONMENTS:
         namespace(lab, api, environment, environment=environment)
 
@@ -36,8 +38,8 @@ def namespace(lab: Lab, api: Client, name: str, *, environment: str, gpus: int |
     apply(api, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     for body in (quota(lab.state.nodes, gpus), *_secrets(lab)):
         apply(api, body, namespace=name)
-    for who in ("operator", "viewer"):
-        apply_file(api, lab.layout.root / "integrations" / "kubernetes" / f"{who}.yaml", namespace=name)
+    for path in _permissions(lab):
+        apply_file(api, path, namespace=name, only=lambda kind: kind not in CLUSTER_WIDE)
 
 
 def apply_plain_namespace(api: Client, name: str) -> None:
@@ -61,9 +63,9 @@ def apply_node(lab: Lab, api: Client, node: Node) -> None:
     api.patch(f"/api/v1/nodes/{node.name}/status", status(node, kubelet_port=lab.port("kwok"), version=KUBELET_VERSION, now=now))
 
 
-def apply_file(api: Client, path: pathlib.Path, *, namespace: str | None = None) -> None:
+def apply_file(api: Client, path: pathlib.Path, *, namespace: str | None = None, only: t.Callable[[str], bool] = lambda kind: True) -> None:
     for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-        if document:
+        if document and only(document["kind"]):
             apply(api, document, namespace=namespace)
 
 
@@ -91,6 +93,10 @@ def _secrets(lab: Lab) -> list[Json]:
         }
         for name, content in held.items()
     ]
+
+
+def _permissions(lab: Lab) -> list[pathlib.Path]:
+    return [lab.layout.root / "integrations" / "kubernetes" / f"{who}.yaml" for who in ("operator", "viewer")]
 
 
 def _manifests(lab: Lab) -> pathlib.Path:

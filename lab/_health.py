@@ -9,13 +9,13 @@ import psycopg
 
 from . import _postgres
 from ._api import healthz, trust
-from ._parts import KUBELET, NAMES, PROMETHEUS, Lab, process
+from ._parts import KUBELET, NAMES, Lab, process
 
 ROUTES = {"kube-apiserver": "/readyz", "kube-controller-manager": "/healthz", "kube-scheduler": "/readyz", "kwok": "/healthz"}
 
 
 # Without TLS, on loopback: route and the status that a well part answers. To its own name the proxy can only say that it is a proxy.
-PLAIN = {NAMES: ("/", 400), PROMETHEUS: ("/-/ready", 200)}
+PLAIN = {NAMES: ("/", 400)}
 
 
 def trouble(lab: Lab, part: str) -> str | None:

@@ -8,13 +8,13 @@ import typing as t
 
 from plugins.module_utils.cluster._client import Client
 
-from . import _cluster, _kubeconfig, _nodes, _pki, _postgres, _prometheus
+from . import _cluster, _kubeconfig, _nodes, _pki, _postgres
 from ._api import client
 from ._errors import LabError
 from ._health import trouble
 from ._layout import Layout
 from ._nodes import Node
-from ._parts import KUBELET, OPTIONAL, PROMETHEUS, Lab, begin, parts, process
+from ._parts import KUBELET, OPTIONAL, Lab, begin, parts, process
 from ._ports import free
 from ._process import recorded
 from ._state import State, create, extend, load, locked, save
@@ -27,8 +27,6 @@ SLOW_SECONDS = 1.0
 def up(layout: Layout, nodes: list[Node] | None, extra: t.Sequence[str], say: Say) -> None:
     layout.check_programs()
     _postgres.programs()
-    if PROMETHEUS in extra:
-        _prometheus.build(layout, say)
     with locked(layout):
         state = load(layout)
         _same_nodes(layout, state, nodes)
