@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -22,8 +21,7 @@ def build(into: pathlib.Path) -> pathlib.Path:
 
 
 def unpack(into: pathlib.Path) -> pathlib.Path:
-    """A fresh ``ansible_collections/inference/vllm`` under ``into`` from a fresh tarball; returns that folder."""
-    shutil.rmtree(into, ignore_errors=True)
+    """``ansible_collections/inference/vllm`` under the empty folder ``into``, from a fresh tarball; returns that folder."""
     folder = into / "ansible_collections" / "inference" / "vllm"
     folder.mkdir(parents=True)
     CACHE.mkdir(exist_ok=True)

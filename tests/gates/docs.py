@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
+import tempfile
 
 from tests.gates import _export
 from tests.gates._lines import CACHE
 
 
 def main() -> int:
-    place = CACHE / f"docs-{pathlib.Path(os.environ['VIRTUAL_ENV']).name}"
-    try:
-        folder = _export.unpack(place)
+    CACHE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="docs-", dir=CACHE) as place:
+        folder = _export.unpack(pathlib.Path(place))
         command = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self", "."]
-        return subprocess.call(command, cwd=folder, env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(place)})
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        return subprocess.call(command, cwd=folder, env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": place})
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from tests.gates import _export
 from tests.gates._lines import CACHE, ROOT
@@ -21,7 +22,12 @@ GET_PIP = ("get_pip_24_2.py", "get_pip_25_2.py")
 def main() -> int:
     line = pathlib.Path(os.environ["VIRTUAL_ENV"]).name.lstrip(".")
     home = CACHE / "sanity" / line
-    folder = _export.unpack(home / "content")
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="content-", dir=home) as content:
+        return _sanity(home, _export.unpack(pathlib.Path(content)))
+
+
+def _sanity(home: pathlib.Path, folder: pathlib.Path) -> int:
     (folder / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "config.yml", folder / "tests")
     _prepare(home)
