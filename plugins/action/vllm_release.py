@@ -56,7 +56,7 @@ class ActionModule(ClusterAction):
         if applied.get("failed"):
             raise ReleaseError(f"Helm refused the {plan['change']}: {_one_line(applied)}; nothing of it is routed to, correct it and run again")
         after = _history.deployed(_history.read(client, self.params["namespace"], self.params["name"]))
-        if after is None or after.values != plan["values"] or (live and after.number <= live.number):
+        if after is None or after.values != plan["release_values"] or (live and after.number <= live.number):
             raise ReleaseError(f"Helm reported success, but revision {after.number if after else 0} is not the planned one; look at helm history and run again")
         return {**outcome, "release_revision": after.number}
 
@@ -104,7 +104,7 @@ class ActionModule(ClusterAction):
             "release_name": self.params["name"],
             "release_namespace": self.params["namespace"],
             "chart_ref": plan["chart_ref"],
-            "release_values": plan["values"],
+            "release_values": plan["release_values"],
             # Our own wait says what is wrong while it waits; --atomic can leave two failed revisions behind.
             "wait": False,
             **({"binary_path": self.params["binary_path"]} if self.params["binary_path"] else {}),

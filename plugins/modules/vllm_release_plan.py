@@ -158,7 +158,7 @@ chart_ref:
   description: Absolute path of the chart.
   type: str
   returned: success
-values:
+release_values:
   description: The values that go to Helm, with the rollout strategy and the bundle filled in.
   type: dict
   returned: success

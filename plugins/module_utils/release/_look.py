@@ -78,7 +78,7 @@ def look(client: Client, helm: Renderer, request: Request) -> dict[str, t.Any]:
         "changes": _manifest.summary(before, manifest),
         "plan_diff": _manifest.difference(before, manifest),
         "chart_ref": os.path.abspath(request.chart_ref),
-        "values": values,
+        "release_values": values,
         "release_revision": live.number if live else 0,
         "newest_revision": newest.number if newest else 0,
         "workload": workload(manifest, request.name),
