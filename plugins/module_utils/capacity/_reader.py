@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import concurrent.futures
+import contextlib
 import dataclasses
 import datetime
 import gc
@@ -68,16 +69,20 @@ def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
 def confirmed(source: Source, snapshot: Snapshot, names: c.Collection[str]) -> Snapshot:
     """The same snapshot when the nodes still stand as they were read before their pods; else with the nodes as they are now."""
     known = {node.name: node for node in snapshot.nodes}
-    if len(names) > FEW:
-        now = {node.name: node for node in read_nodes(source, {})[2]}
-    else:
-        found = {name: source.one(f"{_NODES}/{name}") for name in names}
-        now = {name: Node.parse(manifest) for name, manifest in found.items() if manifest}
+    now = _now(source, names)
     if all(now.get(name) == known[name] for name in names):
         return snapshot
     changed = {name: now.get(name) for name in names}
     nodes = tuple(node for each in snapshot.nodes if (node := changed.get(each.name, each) if each.name in changed else each))
     return dataclasses.replace(snapshot, nodes=nodes)
+
+
+def _now(source: Source, names: c.Collection[str]) -> dict[str, Node]:
+    if len(names) <= FEW:
+        with contextlib.suppress(Forbidden):
+            found = {name: source.one(f"{_NODES}/{name}") for name in names}
+            return {name: Node.parse(manifest) for name, manifest in found.items() if manifest}
+    return {node.name: node for node in read_nodes(source, {})[2]}
 
 
 def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, list[Node]]:

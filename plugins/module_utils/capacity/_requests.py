@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import collections.abc as c
+import contextlib
+import functools
 import typing as t
 
 from .._errors import InputError
@@ -23,7 +25,18 @@ Amounts = dict[str, int]
 
 
 def stored(resources: Json | None, where: str) -> Millis:
-    return {name: _quantity.read(value, f"{where}.{name}") for name, value in (resources or {}).items()}
+    if not resources:
+        return {}
+    # API servers send strings, and pods of a kind the same ones: nearly all are known without reading them.
+    if all(type(value) is str for value in resources.values()):
+        with contextlib.suppress(InputError):
+            return dict(_known(tuple(resources.items())))
+    return {name: _quantity.read(value, f"{where}.{name}") for name, value in resources.items()}
+
+
+@functools.lru_cache(maxsize=4096)
+def _known(resources: tuple[tuple[str, str], ...]) -> Millis:
+    return {name: _quantity.read(value, name) for name, value in resources}
 
 
 def amounts(millis: Millis) -> Amounts:
@@ -35,7 +48,7 @@ def requests(spec: Json, status: Json | None = None, where: str = "pod") -> Mill
     """Of a pod as the API server stores it: defaults are applied (see ``defaulted``) and rounding is done."""
     state = status or {}
     infeasible = _resize_infeasible(state)
-    statuses = {entry["name"]: entry for key in ("containerStatuses", "initContainerStatuses") for entry in state.get(key) or ()}
+    statuses = {entry["name"]: entry for entry in (*(state.get("containerStatuses") or ()), *(state.get("initContainerStatuses") or ()))}
     total: Millis = {}
     for container in spec.get("containers") or ():
         _add(total, _of_container(container, statuses, infeasible, where))
@@ -52,8 +65,10 @@ def requests(spec: Json, status: Json | None = None, where: str = "pod") -> Mill
             _add(own, restartable)
             _raise(largest, own)
     _raise(total, largest)
-    total.update(_of_pod_level(spec, state, infeasible, where))
-    _add(total, stored(spec.get("overhead"), f"{where}: overhead"))
+    if spec.get("resources"):
+        total.update(_of_pod_level(spec, state, infeasible, where))
+    if spec.get("overhead"):
+        _add(total, stored(spec["overhead"], f"{where}: overhead"))
     return total
 
 

@@ -32,6 +32,7 @@ class Placing:
         self.snapshot = snapshot
         self.excluded = {node.name: reason for node in snapshot.nodes if (reason := _filters.excluded(pod, node) or _cannot_mount(snapshot, node))}
         self.open: list[Node] = [node for node in snapshot.nodes if node.name not in self.excluded]
+        self._known: dict[str, tuple[c.Sequence[Pod], Room]] = {}
         others = any(pod.anti_terms for pods in snapshot.pods.values() for pod in pods)
         self._ruled = pod.rules_between_pods() or others
 
@@ -39,7 +40,14 @@ class Placing:
         return Rules(self.pod, self.snapshot.nodes, pods, self.snapshot.namespaces) if self._ruled else None
 
     def rooms(self, pods: PodsByNode) -> list[Room]:
-        return [_filters.room(self.pod, node, pods.get(node.name, ())) for node in self.open]
+        return [self._room(node, pods.get(node.name, ())) for node in self.open]
+
+    def _room(self, node: Node, pods: c.Sequence[Pod]) -> Room:
+        """The same pods are summed once, however many packings ask."""
+        known = self._known.get(node.name)
+        if known is None or known[0] is not pods:
+            known = self._known[node.name] = (pods, _filters.room(self.pod, node, pods))
+        return known[1]
 
     def pack(self, pods: PodsByNode, most: int) -> Packing:
         return _packing.pack(self.rooms(pods), self.rules(pods), most)

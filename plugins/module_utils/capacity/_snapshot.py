@@ -42,8 +42,10 @@ class Snapshot:
     at: str = ""
     resource_version: str = ""
 
-    def without(self, gone: c.Container[tuple[str, str]]) -> dict[str, list[Pod]]:
+    def without(self, gone: c.Collection[tuple[str, str]]) -> dict[str, c.Sequence[Pod]]:
         """Pods by node, less those whose (namespace, name) is in ``gone``."""
+        if not gone:
+            return dict(self.pods)
         return {node: [pod for pod in pods if (pod.namespace, pod.name) not in gone] for node, pods in self.pods.items()}
 
 

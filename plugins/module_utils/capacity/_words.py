@@ -16,6 +16,7 @@ from . import _labels, _quantity, _requests, _rollout
 from ._answer import UNKNOWN, YES, Answer
 from ._filters import Room
 from ._objects import Node
+from ._quota import Row
 
 _FEW = 3
 
@@ -73,32 +74,26 @@ def _unknown(answer: Answer) -> str:
 
 
 def _does_not_fit(answer: Answer) -> str:
-    blocked = _blocked(answer)
-    if blocked:
-        return blocked
-    if answer.packing.certain >= answer.replicas:
-        alone = f"{_replicas(answer)} of {need(answer)} would fit without the old pods"
-        return f"{alone}, but a RollingUpdate cannot: {answer.surge.why}; use Recreate, or free a node."
-    several = "" if answer.replicas == 1 else f"{answer.replicas} replicas, each "
-    placed = f"only {answer.packing.possible} of {answer.replicas} fit: " if answer.packing.possible else ""
-    return f"needs {several}{need(answer)} on one node; {placed}{_best(answer)}{_help(answer)}."
-
-
-def _blocked(answer: Answer) -> str:
-    """What no node could help with."""
     if answer.pod.gates:
         return f"The scheduling gate {answer.pod.gates[0]} keeps the pod out until it is removed."
-    for row in answer.quota:
-        if row.refused:
-            return f"The quota {row.quota} refuses the pod: {row.refused}; set it in the model's resources."
-        if row.short:
-            name = row.resource.removeprefix("requests.")
-            hard, used, short = (_quantity.in_words(name, _quantity.units(name, value)) for value in (row.hard, row.used, row.short))
-            return (
-                f"needs {_replicas(answer)} of {need(answer)}; the quota {row.quota} in {answer.pod.namespace} allows {hard} {row.resource} "
-                f"and {used} are used: {short} short; scale something there down or ask for a larger quota."
-            )
-    return ""
+    refused = next((row for row in answer.quota if row.refused), None)
+    if refused:
+        return f"The quota {refused.quota} refuses the pod: {refused.refused}; set it in the model's resources."
+    short = next((row for row in answer.quota if row.short), None)
+    if answer.packing.certain < answer.replicas:
+        several = "" if answer.replicas == 1 else f"{answer.replicas} replicas, each "
+        placed = f"only {answer.packing.possible} of {answer.replicas} fit: " if answer.packing.possible else ""
+        return f"needs {several}{need(answer)} on one node; {placed}{_best(answer)}{_help(answer)}{f'; {_quota(answer, short)} too' if short else ''}."
+    if short:
+        return f"needs {_replicas(answer)} of {need(answer)}; {_quota(answer, short)}; scale something there down or ask for a larger quota."
+    alone = f"{_replicas(answer)} of {need(answer)} would fit without the old pods"
+    return f"{alone}, but a RollingUpdate cannot: {answer.surge.why}; use Recreate, or free a node."
+
+
+def _quota(answer: Answer, row: Row) -> str:
+    name = row.resource.removeprefix("requests.").removeprefix("limits.")
+    hard, used, short = (_quantity.in_words(name, _quantity.units(name, value)) for value in (row.hard, row.used, row.short))
+    return f"the quota {row.quota} in {answer.pod.namespace} allows {hard} {row.resource} and {used} are used: {short} short"
 
 
 def _best(answer: Answer) -> str:

@@ -74,6 +74,14 @@ def test_a_quota_that_is_too_small_is_named_with_what_is_short() -> None:
     )
 
 
+def test_where_the_nodes_are_too_small_they_are_named_before_the_quota() -> None:
+    said = _words.message(ask(snapshot(TWO, quotas=[quota({"requests.nvidia.com/gpu": "8"}, {"requests.nvidia.com/gpu": "0"})]), template({GPU: 16})))
+    assert said == (
+        "needs 16 GPUs on one node; the best node gpu-0 has 8 of 8 GPUs free, and no node has 16 GPUs in all; "
+        "the quota gpus in development allows 8 requests.nvidia.com/gpu and 0 are used: 8 short too."
+    )
+
+
 def test_a_quota_that_wants_every_container_to_say_its_cpu_is_named() -> None:
     said = _words.message(ask(snapshot(TWO, quotas=[quota({"requests.cpu": "4"}, {"requests.cpu": "0"})])))
     assert said == "The quota gpus refuses the pod: it makes every container state requests.cpu, and vllm does not; set it in the model's resources."
