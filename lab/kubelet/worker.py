@@ -230,15 +230,20 @@ class Worker:
     async def _while_reporting(self, work: collections.abc.Coroutine[object, object, None]) -> None:
         """Does what may take a whole grace period; others see meanwhile how far it is."""
         task = asyncio.ensure_future(work)
+        heard = False
         while not task.done():
             news = asyncio.ensure_future(self._changed.wait())
             await asyncio.wait({task, news}, return_when=asyncio.FIRST_COMPLETED)
             news.cancel()
             if self._changed.is_set():
                 self._changed.clear()
+                heard = True
                 with contextlib.suppress(ApiError):
                     await self._report()
         await task
+        if heard:
+            # What was heard here (that the pod is gone, say) is for the next turn too.
+            self.wake()
 
     async def _close(self) -> None:
         for task in self._tasks:
