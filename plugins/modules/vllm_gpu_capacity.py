@@ -116,6 +116,8 @@ options:
     description: Seconds that one look may take in all.
     type: float
     default: 30
+notes:
+  - With O(wait) an action plugin of the same name does the looking in the controller, and prints a line after each look.
 """
 
 EXAMPLES = r"""
@@ -424,36 +426,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import Error
 from ..module_utils.capacity import _look, _request
+from ..module_utils.capacity._options import FAILURES, OPTIONS
 from ..module_utils.cluster._connection import connect
 from ..module_utils.cluster._options import kubernetes_options, with_environment
-
-REPLACES = {
-    "release": {"type": "str"},
-    "selector": {"type": "dict"},
-    "strategy": {"type": "str", "choices": ["auto", "RollingUpdate", "Recreate"], "default": "auto"},
-    "max_surge": {"type": "str", "default": "1"},
-    "max_unavailable": {"type": "str", "default": "0"},
-}
-OPTIONS = {
-    "namespace": {"type": "str", "default": "default"},
-    "replicas": {"type": "int", "default": 1},
-    "pod_template": {"type": "dict"},
-    "resources": {"type": "dict"},
-    "labels": {"type": "dict"},
-    "node_selector": {"type": "dict"},
-    "tolerations": {"type": "list", "elements": "dict"},
-    "affinity": {"type": "dict"},
-    "topology_spread_constraints": {"type": "list", "elements": "dict"},
-    "priority_class_name": {"type": "str"},
-    "runtime_class_name": {"type": "str"},
-    "replaces": {"type": "dict", "options": REPLACES},
-    "fail_on": {"type": "list", "elements": "str", "choices": ["no_room", "unknown"], "default": []},
-    "wait": {"type": "bool", "default": False},
-    "wait_timeout": {"type": "float", "default": 1800},
-    "wait_sleep": {"type": "float", "default": 10},
-    "timeout": {"type": "float", "default": 30},
-}
-FAILURES = {"false": "no_room", "unknown": "unknown"}
 
 
 def main() -> None:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing as t
 
@@ -24,11 +23,6 @@ from ..module_utils.cluster._options import kubernetes_options, with_environment
 from ..module_utils.operation import _holder
 from ..module_utils.operation._client import Operation
 from ..module_utils.operation._lease import DURATION_SECONDS
-
-# Ansible loads the class of an action plugin before it forks its workers: imported here once,
-# the package's 0.3 s are not paid again by every step of every model.
-with contextlib.suppress(ImportError):
-    pass
 
 Result = dict[str, t.Any]
 

@@ -26,10 +26,17 @@ from ._source import Source
 from ._wanted import Unknown
 
 Result = dict[str, t.Any]
+Say = t.Callable[[str], None]
 #: How often an answer is looked over again when its nodes keep changing.
 CONFIRMATIONS = 3
 #: Longest pause between two looks, in seconds.
 LONGEST_SLEEP = 60.0
+#: With less than this left, in seconds, nothing more is looked at.
+SHORT = 0.05
+
+
+def _silent(_text: str) -> None:
+    """A module has nowhere to print; its action plugin has."""
 
 
 def look(connection: Connection, request: Request, timeout: float) -> Result:
@@ -71,21 +78,23 @@ def _fleet(source: Source, request: Request) -> Result:
     }
 
 
-def until(connection: Connection, request: Request, params: t.Mapping[str, t.Any]) -> Result:
+def until(connection: Connection, request: Request, params: t.Mapping[str, t.Any], say: Say = _silent) -> Result:
     """One look, or with ``wait`` as many as it takes."""
     if not params["wait"] or request.template is None:
         return {**look(connection, request, params["timeout"]), "looks": 1, "waited": 0.0}
-    return wait(lambda seconds: look(connection, request, seconds), params["timeout"], params["wait_timeout"], params["wait_sleep"])
+    return wait(lambda seconds: look(connection, request, seconds), params["timeout"], params["wait_timeout"], params["wait_sleep"], say)
 
 
-def wait(look_once: t.Callable[[float], Result], timeout: float, wait_timeout: float, first_sleep: float) -> Result:
+def wait(look_once: t.Callable[[float], Result], timeout: float, wait_timeout: float, first_sleep: float, say: Say = _silent) -> Result:
     """Looks until the answer is yes or the time is used up; then gives the last answer, with ``waited`` and ``looks``."""
     deadline = Deadline(wait_timeout)
     for looks, pause in enumerate(_pauses(first_sleep), start=1):
-        result = _attempt(look_once, min(timeout, max(1.0, deadline.remaining())), last=deadline.remaining() <= pause)
+        result = _attempt(look_once, min(timeout, max(1.0, deadline.remaining())), last=deadline.remaining() <= SHORT)
         done = result is not None and result["fits"] == YES
-        if result is not None and (done or deadline.remaining() <= pause):
+        if result is not None and (done or deadline.remaining() <= SHORT):
             return {**result, "looks": looks, "waited": round(deadline.elapsed(), 3)}
+        seen = result["message"] if result else "the cluster does not answer"
+        say(f"{seen} Looking again in {pause:.0f} s, for another {max(0.0, deadline.remaining()):.0f} s at most.")
         time.sleep(max(0.0, min(pause, deadline.remaining())))
     raise DeadlineError("unreachable: the pauses never end")
 

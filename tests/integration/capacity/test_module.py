@@ -84,7 +84,7 @@ def test_what_runs_on_the_nodes_is_counted_and_named(lab: RunningLab, tmp_path: 
 def test_waiting_ends_as_soon_as_there_is_room(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
     options = {"namespace": namespace, "resources": {"nvidia.com/gpu": 9}, **ANYWHERE, "wait": True, "wait_timeout": 2, "wait_sleep": 0.2}
     found = ask(lab, tmp_path, options)
-    assert (found["fits"], found["looks"] > 1, 1.5 < found["waited"] < 3) == ("false", True, True)
+    assert (found["fits"], found["looks"] > 1, 1.9 < found["waited"] < 10) == ("false", True, True)
     assert ask(lab, tmp_path, {**options, "resources": GPU_POD})["looks"] == 1
 
 

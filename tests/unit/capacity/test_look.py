@@ -294,14 +294,16 @@ def test_the_fleet_is_described_without_a_pod() -> None:
 
 
 def test_waiting_ends_when_there_is_room_and_counts_the_looks() -> None:
-    answers = iter([{"fits": "false"}, {"fits": "unknown"}, {"fits": "true"}])
-    found = _look.wait(lambda _seconds: next(answers), 5, 10, 0.01)
+    answers = iter([{"fits": "false", "message": "no room."}, {"fits": "unknown", "message": "who knows."}, {"fits": "true"}])
+    said: list[str] = []
+    found = _look.wait(lambda _seconds: next(answers), 5, 10, 0.01, said.append)
     assert (found["fits"], found["looks"]) == ("true", 3)
+    assert said == [f"{each} Looking again in 0 s, for another 10 s at most." for each in ("no room.", "who knows.")]
 
 
 def test_waiting_ends_with_the_time_and_the_last_answer() -> None:
     began = time.monotonic()
-    found = _look.wait(lambda _seconds: {"fits": "false"}, 5, 0.5, 0.05)
+    found = _look.wait(lambda _seconds: {"fits": "false", "message": "no room."}, 5, 0.5, 0.05)
     assert (found["fits"], found["looks"] > 2) == ("false", True)
     assert time.monotonic() - began < 1.5
 
