@@ -99,6 +99,8 @@ RULES = (
     ),
 )
 
+# When the engine's own process fails, the API process says only "See root cause above": the cause stands in these lines.
+_ROOT_CAUSE = re.compile(r"^\((?:EngineCore|Worker)[^)]*\)[^\n]*?\b(?P<cause>[A-Z]\w*(?:Error|Exception): [^\n]+)$", re.MULTILINE)
 _LAST_ERROR = re.compile(r"^.*(?:Error|Exception|error)\b.*$", re.MULTILINE)
 
 
@@ -130,6 +132,6 @@ def from_exit(reason: str, exit_code: int | None, message: str, log: str) -> Cau
 
 
 def last_error(log: str) -> str:
-    """The last line that looks like an error, at most 300 characters; else the last line."""
-    lines = _LAST_ERROR.findall(log) or log.strip().splitlines()[-1:]
+    """The root cause, else the last line that looks like an error, at most 300 characters; else the last line."""
+    lines = _ROOT_CAUSE.findall(log) or _LAST_ERROR.findall(log) or log.strip().splitlines()[-1:]
     return lines[-1].strip()[-300:] if lines else ""

@@ -179,3 +179,12 @@ def test_what_vllm_says_becomes_the_value_to_change(log: str, words: str) -> Non
 def test_what_nobody_knows_is_quoted_and_not_guessed() -> None:
     assert diagnosis.from_log("something else") is None
     assert "KeyError: 'odd'" in diagnosis.from_exit("Error", 1, "", "line\nKeyError: 'odd'\n").what
+
+
+def test_the_root_cause_is_told_and_not_the_line_that_only_points_to_it() -> None:
+    log = (
+        "(EngineCore pid=7) ERROR 11-21 10:00:00 [core.py:1] EngineCore failed to start.\n"
+        "(EngineCore pid=7) ERROR 11-21 10:00:00 [core.py:1] ValueError: the odd thing happened\n"
+        "(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.\n"
+    )
+    assert "ValueError: the odd thing happened" in diagnosis.from_exit("Error", 1, "", log).what
