@@ -17,6 +17,7 @@ import uuid
 
 from .._deadline import Deadline, backoff
 from .._errors import DeadlineError
+from ._driver import driver as load_driver
 from ._errors import Conflict, Lost, RegistryError
 from ._plan import Plan, plan
 from ._request import Request
@@ -48,6 +49,7 @@ class CommitUnknown(Lost):
 
 
 def change(target: Target, request: Request, *, check_mode: bool = False) -> Outcome:
+    load_driver()  # on a busy machine it takes its time, which is not the database's
     deadline = Deadline(target.timeout)
     delays = backoff(0.05, 1.0)
     for attempt in itertools.count(1):

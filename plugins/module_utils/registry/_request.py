@@ -61,7 +61,7 @@ def entry_options() -> dict[str, dict[str, t.Any]]:
         "status": {"type": "str", "choices": list(STATUSES), "default": "ready"},
         **{name: {"type": "str"} for name in ("endpoint", "namespace", "bundle", "display_name", "release", "reason", "actor", "correlation_id", "git_commit")},
         **{name: {"type": "dict"} for name in ("bundle_content", "verification")},
-        **{name: {"type": "float"} for name in ("input_cost_per_token", "output_cost_per_token")},
+        **{name: {"type": "float", "no_log": False} for name in ("input_cost_per_token", "output_cost_per_token")},
         **{name: {"type": "int"} for name in ("weight", "release_revision", "expected_version")},
     }
 
@@ -90,6 +90,8 @@ class Request:
 def request(params: t.Mapping[str, t.Any]) -> Request:
     for name in _PATTERNS:
         _check_pattern(name, params.get(name))
+    if params.get("organization") == "":
+        raise InputError("organization '' is refused: leave it out for the default one")
     for name, longest in _TEXTS.items():
         _check_text(name, params.get(name), longest)
     _check_numbers(params)
@@ -109,7 +111,7 @@ def request(params: t.Mapping[str, t.Any]) -> Request:
         organization=params.get("organization"),
         status=params.get("status") or "ready",
         weight=params.get("weight"),
-        reason=params.get("reason"),
+        reason=params.get("reason") or None,
         expected_version=params.get("expected_version"),
         columns=columns,
         accompanying={column: _json(params[option]) for option, column in ACCOMPANYING.items() if params.get(option) is not None},

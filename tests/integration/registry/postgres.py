@@ -73,16 +73,24 @@ class Cluster:
             "max_wal_senders": 0,
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self._as_nobody(), str(self.programs / "postgres"), "-D", str(self.folder / "data"), *flags], stdout=log, stderr=log, cwd="/"
-            )
-        self._wait()
+        command = [*self._as_nobody(), str(self.programs / "postgres"), "-D", str(self.folder / "data"), *flags]
+        end = time.monotonic() + 60
+        while True:
+            if self.process is None or self.process.poll() is not None:
+                # After a kill it refuses to start until the last of its former processes has gone.
+                with (self.folder / "log").open("ab") as log:
+                    self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+            try:
+                self.connect("postgres", "postgres").close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
 
     def kill(self) -> None:
-        """kill -9, as a crash; start() recovers."""
+        """kill -9, as a crash; start() recovers. Its lock file stays: by it the next server waits for this one's last process."""
         self._end(signal.SIGKILL)
-        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
         self._end(signal.SIGINT)
@@ -116,17 +124,6 @@ class Cluster:
             self.process.send_signal(how)
             self.process.wait(timeout=30)
             self.process = None
-
-    def _wait(self) -> None:
-        end = time.monotonic() + 30
-        while True:
-            try:
-                self.connect("postgres", "postgres").close()
-                return
-            except psycopg.OperationalError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
 
 
 @dataclasses.dataclass(frozen=True)
