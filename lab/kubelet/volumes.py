@@ -93,8 +93,11 @@ class Volumes:
 
 
 def link(place: pathlib.Path, target: pathlib.Path) -> None:
+    """A link that is right is left alone: a running program may be using it this very moment."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_symlink():
+        if place.readlink() == target:
+            return
         place.unlink()
     if not place.exists():
         place.symlink_to(target)

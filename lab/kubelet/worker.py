@@ -173,10 +173,6 @@ class Worker:
             container.ended(self._sandbox.exit_of(container, run))
         self.wake()
 
-    async def _settled(self, container: Container) -> None:
-        while container.run is not None:
-            await asyncio.sleep(0.01)
-
     # Probes.
 
     def _decided(self, container: Container, kind: ProbeKind, success: bool) -> None:
@@ -212,7 +208,9 @@ class Worker:
 
     async def _finish(self, container: Container, seconds: float) -> None:
         await self._killer.kill(self.pod, container, "", seconds)
-        await self._settled(container)
+        while container.run is not None:
+            # Until its watcher has written down how it ended.
+            await asyncio.sleep(0.01)
 
     async def stop(self, seconds: float) -> None:
         """The kubelet ends: so do the processes. Nothing is reported, as when a machine is switched off."""
@@ -222,8 +220,7 @@ class Worker:
 
     async def _report(self) -> None:
         if not self._gone:
-            state = State(self._mounted, self._over, self._verdict)
-            newest = await self._reporter.report(self.pod, self.containers, state)
+            newest = await self._reporter.report(self.pod, self.containers, State(self._mounted, self._over, self._verdict))
             if newest is not None:
                 self._take(newest)
 

@@ -19,7 +19,7 @@ import typing as t
 
 import pytest
 
-from lab.kubelet import runtime
+from lab.kubelet import runtime, volumes
 from lab.kubelet.api import Api
 from lab.kubelet.informer import Informer
 from lab.kubelet.kubeconfig import Access
@@ -109,6 +109,18 @@ def test_a_command_beside_a_run_is_bounded_in_time_and_output(tmp_path: pathlib.
     assert slow == runtime.Outcome(None, "a\n")
     long = asyncio.run(runtime.execute(["head", "-c", "100000", "/dev/zero"], path, tmp_path, 10))
     assert len(long.output) == runtime.OUTPUT_BYTES
+
+
+def test_a_link_that_a_program_may_be_using_is_not_replaced(tmp_path: pathlib.Path) -> None:
+    place, first, second = tmp_path / "root" / "data", tmp_path / "one", tmp_path / "two"
+    first.mkdir()
+    second.mkdir()
+    volumes.link(place, first)
+    made = place.lstat().st_ino
+    volumes.link(place, first)
+    assert place.lstat().st_ino == made
+    volumes.link(place, second)
+    assert place.resolve() == second
 
 
 # The informer, against a server that plays an API server's part.
