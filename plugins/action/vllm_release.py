@@ -12,7 +12,7 @@ from ..module_utils._errors import Error
 from ..module_utils.cluster._client import Client
 from ..module_utils.release import _history
 from ..plugin_utils._controller import ClusterAction, Result, operation_options
-from ..plugin_utils._helm import Helm
+from ..plugin_utils._helm import Helm, without_spaces
 
 HELM_OPTIONS = ("kubeconfig", "context", "host", "api_key", "ca_cert", "validate_certs")
 
@@ -52,7 +52,9 @@ class ActionModule(ClusterAction):
         self.renewal(client)()
         self._recover(helm, plan)
         self.say(f"{plan['change']} of {self.params['name']}: {plan['reason']}")
-        applied = self._execute_module(module_name="kubernetes.core.helm", module_args=self._helm_arguments(plan), task_vars=self.variables)
+        with without_spaces(helm.program) as program:
+            arguments = self._helm_arguments(plan, program)
+            applied = self._execute_module(module_name="kubernetes.core.helm", module_args=arguments, task_vars=self.variables)
         if applied.get("failed"):
             raise ReleaseError(f"Helm refused the {plan['change']}: {_one_line(applied)}; nothing of it is routed to, correct it and run again")
         after = _history.deployed(_history.read(client, self.params["namespace"], self.params["name"]))
@@ -98,7 +100,7 @@ class ActionModule(ClusterAction):
             self.say(f"{plan['reason']}: uninstalling it first, it never was deployed")
             helm.uninstall(self.params["name"], self.params["namespace"])
 
-    def _helm_arguments(self, plan: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _helm_arguments(self, plan: dict[str, t.Any], program: str) -> dict[str, t.Any]:
         options = self.options()
         return {
             "release_name": self.params["name"],
@@ -107,7 +109,7 @@ class ActionModule(ClusterAction):
             "release_values": plan["release_values"],
             # Our own wait says what is wrong while it waits; --atomic can leave two failed revisions behind.
             "wait": False,
-            **({"binary_path": self.params["binary_path"]} if self.params["binary_path"] else {}),
+            "binary_path": program,
             **{name: options[name] for name in HELM_OPTIONS if options.get(name) is not None},
         }
 

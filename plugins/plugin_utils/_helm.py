@@ -81,6 +81,18 @@ def find(program: str | None) -> str:
     return found
 
 
+@contextlib.contextmanager
+def without_spaces(program: str) -> t.Iterator[str]:
+    """The program under a path that has no space: kubernetes.core.helm splits some of its command lines there."""
+    if " " not in program:
+        yield program
+        return
+    with tempfile.TemporaryDirectory(prefix="helm-") as folder:
+        link = os.path.join(folder, "helm")
+        os.symlink(os.path.abspath(program), link)
+        yield link
+
+
 def environment(options: t.Mapping[str, t.Any]) -> dict[str, str]:
     """The process environment for helm: it reads KUBECONFIG and HELM_KUBE* but none of K8S_AUTH_*."""
     # HELM_DRIVER and the like are the user's to set; what names another cluster is not.

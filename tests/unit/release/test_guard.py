@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import subprocess
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
@@ -111,3 +112,16 @@ def test_a_helm_that_hangs_is_ended_by_the_deadline(tmp_path: pathlib.Path) -> N
 def test_no_helm_is_said_in_words(tmp_path: pathlib.Path) -> None:
     with pytest.raises(InputError, match="install Helm 3 or 4"):
         helm.find(str(tmp_path / "nowhere"))
+
+
+def test_a_helm_under_a_path_with_a_space_is_given_to_kubernetes_core_under_one_without(tmp_path: pathlib.Path) -> None:
+    program = tmp_path / "my tools" / "helm"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho it runs\n")
+    program.chmod(0o755)
+    with helm.without_spaces(str(program)) as path:
+        assert " " not in path
+        assert subprocess.run([path], capture_output=True, text=True, check=True).stdout == "it runs\n"
+    assert not pathlib.Path(path).exists()
+    with helm.without_spaces("/usr/bin/helm") as path:
+        assert path == "/usr/bin/helm"
