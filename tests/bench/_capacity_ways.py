@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import time
 import typing as t
@@ -86,6 +87,13 @@ def k8s_info() -> Json:
     return {"answer": "not computed"}
 
 
+def _peak() -> float:
+    """MiB at most, of this process since it began, or of a child; what a parent had before exec does not count."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+
+
 def _take(free: dict[str, int], pod: Json) -> None:
     where = pod["spec"].get("nodeName")
     if where in free and pod["status"]["phase"] not in ("Succeeded", "Failed"):
@@ -99,4 +107,4 @@ if __name__ == "__main__":
     way = WAYS[sys.argv[1]]
     began, cpu = time.monotonic(), time.process_time()
     result = way()
-    print(json.dumps({**result, "inside": time.monotonic() - began, "inside_cpu": time.process_time() - cpu}))
+    print(json.dumps({**result, "inside": time.monotonic() - began, "inside_cpu": time.process_time() - cpu, "peak": _peak()}))

@@ -37,17 +37,20 @@ class Cost:
     inside: float
     cpu: float
     memory: float
+    inside_cpu: float = 0.0
     server_cpu: float = 0.0
     requests: int = 0
     megabytes: float = 0.0
     answer: t.Any = None
 
     def row(self, best: Cost) -> str:
-        numbers = f"{self.wall:8.2f} {self.inside:8.2f} {self.cpu:8.2f} {self.server_cpu:8.2f} {self.memory:8.0f} {self.requests:8} {self.megabytes:8.1f}"
+        seconds = f"{self.wall:8.2f} {self.inside:8.2f} {self.inside_cpu:8.2f} {self.cpu:8.2f} {self.server_cpu:8.2f}"
+        numbers = f"{seconds} {self.memory:8.0f} {self.requests:8} {self.megabytes:8.1f}"
         return f"{self.way:18} {numbers} {self.wall / best.wall:7.1f}x {self.cpu / best.cpu:7.1f}x  {self.answer}"
 
 
-HEAD = f"{'':18} {'wall s':>8} {'inside s':>8} {'cpu s':>8} {'srv cpu':>8} {'peak MiB':>8} {'requests':>8} {'MB':>8} {'wall':>8} {'cpu':>8}  slots"
+COLUMNS = ("wall s", "inside s", "its cpu", "cpu s", "srv cpu", "peak MiB", "requests", "MB", "wall", "cpu")
+HEAD = f"{'':18} {' '.join(f'{name:>8}' for name in COLUMNS)}  slots"
 
 
 def run(way: str, **environment: str) -> Cost:
@@ -64,7 +67,8 @@ def run(way: str, **environment: str) -> Cost:
         raise SystemExit(f"{way} failed: {said}")
     found = json.loads(said.splitlines()[-1])
     wall = time.monotonic() - before
-    cost = Cost(way, wall, found["inside"], usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, answer=found["answer"])
+    cost = Cost(way, wall, found["inside"], usage.ru_utime + usage.ru_stime, found["peak"], answer=found["answer"])
+    cost.inside_cpu = found["inside_cpu"]
     cost.requests, cost.megabytes = found.get("requests", 0), found.get("bytes", 0) / 1e6
     return cost
 
