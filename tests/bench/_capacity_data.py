@@ -15,7 +15,7 @@ Json = dict[str, t.Any]
 GPU = "nvidia.com/gpu"
 PODS_PER_NODE = 20
 TIME = "2026-11-21T08:00:00Z"
-_FILL = {f"f:field-{number:03}": {} for number in range(110)}
+_FILL: Json = {f"f:field-{number:03}": {} for number in range(110)}
 
 
 def is_gpu(index: int) -> bool:

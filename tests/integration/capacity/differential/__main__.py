@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import signal
 import sys
 import time
 
@@ -21,6 +22,8 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first case, to come back to one that disagreed")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first disagreement")
     options = parser.parse_args()
+    # The control plane ends with us, also when we are told to.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     counts: collections.Counter[str] = collections.Counter()
     began = time.monotonic()
     with plane() as lab:
