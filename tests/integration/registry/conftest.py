@@ -16,7 +16,7 @@ MIGRATIONS = ROOT / "roles" / "registry_schema" / "files" / "migrations"
 #: What roles/registry_schema/tasks/grants.yml grants; test_role.py compares.
 GRANTS = (
     "GRANT USAGE ON SCHEMA public TO vllm_operator, vllm_reader",
-    "GRANT SELECT ON model_registry_entries, model_deployment_events, model_routes, model_mappings TO vllm_operator, vllm_reader",
+    "GRANT SELECT ON model_registry_entries, model_deployment_events, model_routes, model_mappings, model_history TO vllm_operator, vllm_reader",
     "GRANT INSERT, UPDATE, DELETE ON model_registry_entries TO vllm_operator",
 )
 

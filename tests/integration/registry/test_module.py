@@ -279,3 +279,16 @@ def test_entries_are_read_by_filters_in_order_and_by_pages(registry: Database) -
     assert read(limit=2) + read(limit=2, offset=2) == everything
     assert read(model=["m-a"], status=["ready"]) == everything[:2]
     assert read(environment=["staging"], revision=["r1"]) == everything[2:]
+
+
+def test_history_tells_what_was_live_when_and_who_changed_it(registry: Database) -> None:
+    moments: list[t.Any] = []
+    for revision in ("rev-a", "rev-b"):
+        change(registry, revision=revision, actor=f"promoter of {revision}")
+        moments += registry.query("SELECT clock_timestamp()")[0]
+    verb(registry, "absent", revision="rev-b")
+    for moment, revision in zip(moments, ("rev-a", "rev-b"), strict=True):
+        found = registry.query("SELECT revision, status, weight, actor FROM model_routes_at(%s)", (moment,), user="vllm_reader")
+        assert found == [(revision, "ready", 100, f"promoter of {revision}")]
+    assert registry.query("SELECT count(*) FROM model_routes_at(now())") == [(0,)]
+    assert registry.query("SELECT count(*) FROM model_history WHERE valid_to IS NULL") == [(2,)]

@@ -1,0 +1,2 @@
+DROP FUNCTION model_routes_at(timestamptz);
+DROP VIEW model_history;
