@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import tempfile
 import time
 import typing as t
 
@@ -52,8 +55,8 @@ class ActionModule(ClusterAction):
         self.renewal(client)()
         self._recover(helm, plan)
         self.say(f"{plan['change']} of {self.params['name']}: {plan['reason']}")
-        with without_spaces(helm.program) as program:
-            arguments = self._helm_arguments(plan, program)
+        with without_spaces(helm.program) as program, _values_file(plan["release_values"]) as values:
+            arguments = self._helm_arguments(plan, program, values)
             applied = self._execute_module(module_name="kubernetes.core.helm", module_args=arguments, task_vars=self.variables)
         if applied.get("failed"):
             raise ReleaseError(f"Helm refused the {plan['change']}: {_one_line(applied)}; nothing of it is routed to, correct it and run again")
@@ -100,18 +103,27 @@ class ActionModule(ClusterAction):
             self.say(f"{plan['reason']}: uninstalling it first, it never was deployed")
             helm.uninstall(self.params["name"], self.params["namespace"])
 
-    def _helm_arguments(self, plan: dict[str, t.Any], program: str) -> dict[str, t.Any]:
+    def _helm_arguments(self, plan: dict[str, t.Any], program: str, values: str) -> dict[str, t.Any]:
         options = self.options()
         return {
             "release_name": self.params["name"],
             "release_namespace": self.params["namespace"],
             "chart_ref": plan["chart_ref"],
-            "release_values": plan["release_values"],
+            "values_files": [values],
             # Our own wait says what is wrong while it waits; --atomic can leave two failed revisions behind.
             "wait": False,
             "binary_path": program,
             **{name: options[name] for name in HELM_OPTIONS if options.get(name) is not None},
         }
+
+
+@contextlib.contextmanager
+def _values_file(values: dict[str, t.Any]) -> t.Iterator[str]:
+    """JSON, and not the YAML that kubernetes.core would write: there 12e456789012 needs no quotes, and Helm reads it as a number."""
+    with tempfile.NamedTemporaryFile("w", prefix="values-", suffix=".json") as file:
+        json.dump(values, file)
+        file.flush()
+        yield file.name
 
 
 def _one_line(result: Result) -> str:

@@ -70,7 +70,7 @@ def test_a_changed_value_is_deployed_and_the_row_follows_with_its_history(site: 
 
 
 def test_an_impossible_model_fails_in_one_sentence_and_the_other_is_deployed(site: Site) -> None:
-    fits, giant = site.model("fits"), site.model("giant", values={"gpu": {"count": 9}})
+    fits, giant = site.model("fits"), site.model("giant", values={"gpu": {"count": 9}, "shm": {"sizeLimit": "256Mi"}})
     done = site.play()
     assert done.code == 2, done.tail
     assert done.counts[fits]["failed"] == 0

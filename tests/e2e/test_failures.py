@@ -20,7 +20,7 @@ BROKEN: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
         {"values": {**fault(start_fault="never_ready")["values"], "probes": {"startup": {"failureThreshold": 4}}}},
         ("startup probe", "probes.startup.failureThreshold to 8"),
     ),
-    "generation": ({"values": {**fault(broken_after="0")["values"], "probes": {"startup": {"failureThreshold": 4}}}}, ("500",)),
+    "generation": ({"values": {**fault(broken_after="0")["values"], "probes": {"startup": {"failureThreshold": 4}}}}, ("Unsupported head dim",)),
     "later": (fault(broken_after="1"), ("500",)),
 }
 

@@ -79,6 +79,9 @@ def body(name: str, namespace: str, me: Owner, *, now: str, duration: int, held:
     """The Lease object to write; on top of ``held`` its resourceVersion makes the write a compare-and-set."""
     spec = dict((held or {}).get("spec") or {})
     mine = spec.get("holderIdentity") == me.identity
+    known = owner_of(held) if held and mine else None
+    if known and not me.reason:
+        me = dataclasses.replace(me, reason=known.reason)  # a step that only renews does not say again what it is all for
     metadata: Json = {"name": name, "namespace": namespace, "annotations": {OWNER: json.dumps(dataclasses.asdict(me), sort_keys=True)}}
     if held:
         metadata["resourceVersion"] = held["metadata"]["resourceVersion"]

@@ -92,6 +92,16 @@ def test_install_again_modify_and_roll_back(tasks: Tasks) -> None:
     assert tasks.run(tasks.plan())[0]["change"] == "none"
 
 
+def test_a_revision_that_looks_like_a_number_stays_a_text(tasks: Tasks) -> None:
+    plan = tasks.plan(revision="12e456789012", values={**VALUES, "engine": {"extraArgs": ["--override-generation-config", "1e3"]}})
+    _plan, installed = tasks.run(plan, tasks.present())
+    assert installed["changed"], installed
+    assert tasks.run(plan)[0]["change"] == "none"
+    live = tasks.lab.client().get(f"/apis/apps/v1/namespaces/{tasks.namespace}/deployments/m-development")
+    assert live["metadata"]["labels"]["inference.vllm/revision"] == "12e456789012"
+    assert live["spec"]["template"]["spec"]["containers"][0]["args"][-1] == "1e3"
+
+
 def test_an_edited_template_is_a_change_although_the_charts_version_is_the_same(tasks: Tasks, tmp_path: pathlib.Path) -> None:
     chart = tmp_path / "chart"
     shutil.copytree(CHART, chart)

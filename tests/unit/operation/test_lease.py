@@ -60,6 +60,11 @@ def test_renewing_keeps_when_it_was_acquired() -> None:
     assert (renewed["spec"]["acquireTime"], renewed["spec"]["renewTime"], renewed["spec"]["leaseTransitions"]) == ("t0", "t1", 0)
 
 
+def test_renewing_without_a_reason_keeps_the_one_that_was_given() -> None:
+    silent = lease.Owner(ALICE.user, ALICE.host, ALICE.pid, ALICE.boot, ALICE.start)
+    assert lease.held_by(lease.body("m", "ns", silent, now="t1", duration=60, held=held(ALICE))) == ALICE.words()
+
+
 @pytest.mark.parametrize("annotations", [{}, {lease.OWNER: "no json"}, {lease.OWNER: "[]"}, {lease.OWNER: '{"user": "x"}'}])
 def test_a_lease_that_is_not_ours_is_named_by_its_identity(annotations: dict[str, str]) -> None:
     strange = held(BOB)
