@@ -28,7 +28,7 @@ def stored(resources: Json | None, where: str) -> Millis:
     if not resources:
         return {}
     # API servers send strings, and pods of a kind the same ones: nearly all are known without reading them.
-    if all(type(value) is str for value in resources.values()):
+    if all(isinstance(value, str) for value in resources.values()):
         with contextlib.suppress(InputError):
             return dict(_known(tuple(resources.items())))
     return {name: _quantity.read(value, f"{where}.{name}") for name, value in resources.items()}

@@ -72,7 +72,10 @@ def _disabled(request: Request, rows: t.Sequence[Row]) -> Plan:
         chosen = [_named(request, rows)]
     else:
         candidates = [row for row in rows if status(row) not in ("", "superseded")]
-        chosen = [row for row in rows if routable(row)] or [row for row in rows if status(row) == "disabled"] or candidates[-1:]
+        disabled = [row for row in rows if status(row) == "disabled"]
+        # Asked again, what the first time took out of the routing is known by its reason; others keep theirs.
+        same = [row for row in disabled if request.reason in (None, row["deployment_reason"])]
+        chosen = [row for row in rows if routable(row)] or same or disabled or candidates[-1:]
     if not chosen:
         raise RegistryError(f"{request.subject()} is not registered, so there is nothing to disable")
     writes = []
@@ -144,8 +147,11 @@ def _named(request: Request, rows: t.Sequence[Row]) -> Row:
 
 
 def _only_one(request: Request, rows: t.Sequence[Row], disabled: t.Sequence[Row]) -> Row:
-    candidates = disabled or [row for row in rows if routable(row)]
-    if not candidates or len(disabled) > 1:
+    living = [row for row in rows if routable(row)]
+    candidates = disabled or living
+    # A weight is some revision's share: with a second one about, the same words would mean another one the next time.
+    ambiguous = len(disabled) > 1 or (request.weight is not None and len(disabled) + len(living) > 1)
+    if not candidates or ambiguous:
         raise RegistryError(f"say by revision which one of {request.subject()} to enable; registered: {listed(rows)}")
     return candidates[0]
 

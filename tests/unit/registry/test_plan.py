@@ -178,3 +178,11 @@ def test_a_plan_never_touches_the_rows_it_was_given(requests: list[Request]) -> 
             continue
         assert rows == copies
         rows = applied(decided, rows)
+
+
+def test_a_weight_without_a_revision_is_refused_where_two_could_be_meant() -> None:
+    rows: list[Row] = []
+    for one in (asked(revision="b"), asked(revision="a", status="disabled")):
+        rows = applied(plan(one, rows), rows)
+    with pytest.raises(Error, match="say by revision which one"):
+        plan(asked("enabled", None, weight=0), rows)
