@@ -35,11 +35,13 @@ CLUSTER_WIDE = (
     ("", "nodes"),
     ("", "pods"),
     ("", "namespaces"),
+    ("", "persistentvolumes"),
     ("node.k8s.io", "runtimeclasses"),
     ("resource.k8s.io", "deviceclasses"),
     ("resource.k8s.io", "resourceclaims"),
     ("resource.k8s.io", "resourceslices"),
     ("scheduling.k8s.io", "priorityclasses"),
+    ("storage.k8s.io", "csinodes"),
 )
 ENVIRONMENTS = ("development", "staging", "production")
 Row = tuple[str, str, str, str | None, bool]
