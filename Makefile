@@ -1,7 +1,7 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
@@ -14,6 +14,8 @@ help:
 	@echo 'make setup     the virtual environment and the programs of the lab, nothing started'
 	@echo 'make lab-up    a Kubernetes control plane, GPU nodes and the registry on this machine'
 	@echo 'make lab-down  stops the lab and removes what it kept'
+	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
+	@echo 'make bench-deploy bench-capacity bench-verify   print times beside a peer'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
 # The two halves are independent: one waits for the network, the other for the processors.
@@ -56,5 +58,19 @@ env:
 
 test: setup-tests
 	@.venv/bin/python -m tests.gates $(GATES)
+
+# More of the same than a test run has time for; CASES and SEED choose how much and which.
+differential: setup-tests
+	@.venv/bin/python -m tests.integration.capacity.differential --cases $(or $(CASES),1000) --seed $(or $(SEED),1)
+
+# Each prints its figures beside a peer of the same run; on a busy machine they say little.
+bench-capacity: setup-tests
+	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.capacity
+
+bench-verify: setup-tests
+	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.verify
+
+bench-deploy: lab-up
+	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.deploy
 
 FORCE:
