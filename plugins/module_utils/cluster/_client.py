@@ -35,6 +35,11 @@ ATTEMPT_SECONDS = 30.0
 MAX_PAUSE_SECONDS = 4.0
 
 
+#: The API server closes a connection that was idle for 90 s, load balancers earlier; a write on one that just closed cannot be repeated safely.
+IDLE_SECONDS = 20.0
+BROKEN_OFF = (http.client.HTTPException, ConnectionResetError, BrokenPipeError, TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
 class ApiError(Error):
     """The API server answered, and said no. ``status`` is its HTTP status, ``reason`` the Status object's."""
 
@@ -145,7 +150,7 @@ class Client:
                 status, answer = self._attempt(method, target, payload, kind)
             except Unreachable as error:
                 seen = error
-                again = method == "GET" and isinstance(error.__cause__, (http.client.HTTPException, ConnectionResetError, BrokenPipeError, TimeoutError))
+                again = method == "GET" and isinstance(error.__cause__, BROKEN_OFF)
             else:
                 if 200 <= status < 300:
                     return answer
@@ -206,6 +211,10 @@ class Client:
 
     def _open(self, timeout: float) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if connection is not None and time.monotonic() - self._local.used > IDLE_SECONDS:
+            self._close()
+            connection = None
+        self._local.used = time.monotonic()
         if connection is None:
             connection = self._new(timeout)
             self._local.connection = connection

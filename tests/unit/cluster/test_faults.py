@@ -135,6 +135,18 @@ def test_one_connection_serves_many_requests() -> None:
         assert (client.requests, client.bytes) == (5, 10)
 
 
+def test_a_connection_that_was_idle_for_long_is_opened_again_before_a_write_meets_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "IDLE_SECONDS", 0.05)
+    with Server([answer(200, {})]) as server:
+        client = server.client()
+        client.get("/x")
+        before = client._local.connection.sock.getsockname()
+        client._local.connection.sock.shutdown(socket.SHUT_RDWR)  # as the server's idle timeout leaves it
+        time.sleep(0.1)
+        client.patch("/x", {})
+        assert client._local.connection.sock.getsockname() != before
+
+
 def test_a_connection_that_the_server_closes_after_its_answer_is_opened_again() -> None:
     with Server([answer(200, {"n": 1}, Connection="close")]) as server:
         client = server.client()
