@@ -18,7 +18,8 @@ ENVIRONMENTS = ("development", "staging", "production")
 
 
 def test_nodes_look_as_the_platform_labels_and_taints_them(lab: t.Any) -> None:
-    nodes = lab.client("viewer").items("/api/v1/nodes")
+    # Tests of the kubelet bring nodes of their own into the shared lab.
+    nodes = [node for node in lab.client("viewer").items("/api/v1/nodes") if node["metadata"]["name"].startswith("gpu-")]
     assert [node["metadata"]["name"] for node in nodes] == ["gpu-0", "gpu-1"]
     for node in nodes:
         labels = node["metadata"]["labels"]
