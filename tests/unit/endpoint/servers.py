@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import http.server
 import json
+import re
 import socket
 import threading
 import time
@@ -152,15 +153,24 @@ def vllm(behaviour: Behaviour | None = None) -> t.Iterator[tuple[str, Behaviour]
         server.server_close()
 
 
+def _whole(read: bytes) -> bool:
+    head, found, body = read.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+    return bool(found) and len(body) >= (int(length[1]) if length else 0)
+
+
 @contextlib.contextmanager
 def raw(script: t.Callable[[socket.socket], None]) -> t.Iterator[str]:
-    """A listener that runs ``script`` with each connection, after its request's head was read, and then closes it."""
+    """A listener that runs ``script`` with each connection, after its request was read, and then closes it.
+
+    What is left unread at the end would make the system send a reset, and that may overtake the answer.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
             read = b""
-            while b"\r\n\r\n" not in read:
+            while not _whole(read):
                 piece = connection.recv(65536)
                 if not piece:
                     return
