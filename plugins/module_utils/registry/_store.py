@@ -15,7 +15,7 @@ import typing as t
 
 from ._errors import Conflict
 from ._request import Request
-from ._rows import Row, Write
+from ._rows import COUNTED, Row, Write
 from ._session import Session
 
 _SCOPE = "coalesce(%s::text, model_registry_default_organization())"
@@ -26,21 +26,7 @@ _UPDATE = "UPDATE model_registry_entries SET @sets WHERE ctid = %s::tid AND xmin
 _DELETE = "DELETE FROM model_registry_entries WHERE ctid = %s::tid AND xmin::text = %s AND deployment_version = %s RETURNING 1"
 
 #: Columns that a plan may set; everything else of a row is the database's or the platform's.
-_WRITABLE = (
-    "display_name",
-    "input_cost_per_token",
-    "output_cost_per_token",
-    "deployment_endpoint",
-    "deployment_status",
-    "deployment_namespace",
-    "deployment_revision",
-    "deployment_bundle",
-    "deployment_bundle_content",
-    "deployment_release",
-    "deployment_release_revision",
-    "deployment_weight",
-    "deployment_reason",
-)
+_WRITABLE = (*COUNTED, "deployment_bundle_content", "deployment_release_revision")
 
 
 class Store:
