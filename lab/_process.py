@@ -87,11 +87,14 @@ def start(command: t.Sequence[str], record: pathlib.Path, log: pathlib.Path, *, 
     # We are its parent until we end; it is never waited for here, and a dead one counts as dead also as a zombie.
     child.returncode = 0
     end = time.monotonic() + 10
-    while (found := recorded(record)) is None:
-        if time.monotonic() > end or not Process(child.pid, started=0).exists():
+    while True:
+        # Asked before the record is read: a program that wrote it and ended between the two is still found.
+        ended = not Process(child.pid, started=0).exists()
+        if (found := recorded(record)) is not None:
+            return found
+        if ended or time.monotonic() > end:
             raise LabError(f"{command[0]} could not be started; {log} says why.")
         time.sleep(0.002)
-    return found
 
 
 def recorded(record: pathlib.Path) -> Process | None:

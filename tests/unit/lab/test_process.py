@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -71,6 +72,26 @@ def test_what_ignores_the_polite_signal_is_killed_with_its_helpers(tmp_path: pat
     _process.stop([running], signal.SIGTERM, seconds=0.3)
     assert not running.alive()
     assert not any(helper.alive() for helper in helpers)
+
+
+def test_one_that_ends_between_two_looks_is_still_known_by_its_record(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = _process.recorded
+    seen = []
+
+    def late(record: pathlib.Path) -> Process | None:
+        """The first look comes too early for the record, the next one too late for the process."""
+        if not seen:
+            (tmp_path / "end").write_text("now\n", encoding="ascii")
+            while not (found := recorded(record)) or found.alive():
+                time.sleep(0.001)
+            seen.append(found)
+            return None
+        return recorded(record)
+
+    os.mkfifo(tmp_path / "end")
+    monkeypatch.setattr(_process, "recorded", late)
+    running = _process.start(["/bin/sh", "-c", "read -r line <end"], tmp_path / "part.pid", tmp_path / "log", env={}, cwd=tmp_path)
+    assert [running] == seen
 
 
 def test_a_program_that_is_not_there_leaves_a_record_and_a_log(tmp_path: pathlib.Path) -> None:
