@@ -71,7 +71,10 @@ def test_what_ignores_the_polite_signal_is_killed_with_its_helpers(tmp_path: pat
     helpers = running.helpers()
     _process.stop([running], signal.SIGTERM, seconds=0.3)
     assert not running.alive()
-    assert not any(helper.alive() for helper in helpers)
+    end = time.monotonic() + 5
+    while any(helper.alive() for helper in helpers):  # the kernel buries them a moment after their leader
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_one_that_ends_between_two_looks_is_still_known_by_its_record(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
