@@ -171,7 +171,7 @@ def test_answers_come_packed_from_afar_and_plain_on_loopback(monkeypatch: pytest
 def test_an_answer_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_client._transport, "LARGEST", 1000)
     with Server([answer(200, b" " * 2000)]) as server, pytest.raises(Unreachable, match="larger than"):
-        server.client(0.3).get("/x")
+        server.client(2).get("/x")
 
 
 def test_who_asks_is_in_the_headers() -> None:
