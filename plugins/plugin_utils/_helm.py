@@ -22,6 +22,8 @@ from ..module_utils._deadline import Deadline
 from ..module_utils._errors import DeadlineError, Error, InputError
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+# Where a chart's own refusal stands in its templates, and how to render it all the same: neither helps whoever wrote the values.
+_RENDERING = re.compile(r"execution error at \([^()]*\): |^Use --debug flag to render out invalid YAML$", re.MULTILINE)
 
 
 class HelmError(Error):
@@ -116,7 +118,7 @@ def environment(options: t.Mapping[str, t.Any]) -> dict[str, str]:
 
 def last_words(output: str) -> str:
     """Helm's own sentence without its prefix and without warnings, at most 600 characters."""
-    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith(("WARNING", "W1", "I1", "level="))]
+    lines = [line.strip() for line in _RENDERING.sub("", output).splitlines() if line.strip() and not line.startswith(("WARNING", "W1", "I1", "level="))]
     text = " ".join(lines[-6:]).removeprefix("Error: ")
     return text[-600:] or "it said nothing"
 

@@ -103,6 +103,11 @@ def test_helms_own_last_words_are_the_error(tmp_path: pathlib.Path) -> None:
         helm.Helm({}, Deadline(5), program=path).run("upgrade")
 
 
+def test_what_a_chart_refuses_is_told_without_helms_advice_to_its_author() -> None:
+    said = "Error: execution error at (c/templates/deployment.yaml:1:4): no such values:\n- one\n\nUse --debug flag to render out invalid YAML\n"
+    assert helm.last_words(said) == "no such values: - one"
+
+
 def test_a_helm_that_hangs_is_ended_by_the_deadline(tmp_path: pathlib.Path) -> None:
     path = program(tmp_path, "exec sleep 30")
     with pytest.raises(DeadlineError, match="helm upgrade did not finish"):
