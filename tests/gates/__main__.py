@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import typing as t
 
@@ -17,7 +16,7 @@ def main(names: list[str]) -> int:
         return 2
     lines = _installed_lines()
     outcomes = []
-    for outcome in _run.run_all(_table.jobs(names, lines), at_once=min(2, os.cpu_count() or 1)):
+    for outcome in _run.run_all(_table.jobs(names, lines)):
         _report(outcome)
         outcomes.append(outcome)
     failed = _close(outcomes, lines)

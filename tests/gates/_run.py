@@ -1,4 +1,4 @@
-"""Runs gates two at a time, each with a log and a deadline of its own."""
+"""Runs gates in two lanes, each gate with a log and a deadline of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import os
 import signal
 import subprocess
-import threading
 import time
 import typing as t
 from concurrent import futures
@@ -35,32 +34,14 @@ class Outcome:
     note: str = ""
 
 
-class Slots:
-    """Processors to share: a gate that uses both runs alone, so that what it measures is its own."""
+def run_all(jobs: t.Sequence[Job]) -> t.Iterator[Outcome]:
+    """Every job's outcome, in the order in which they end.
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._free = threading.Semaphore(count)
-        self._turn = threading.Lock()
-
-    @contextlib.contextmanager
-    def take(self, wanted: int) -> t.Iterator[None]:
-        taken = min(wanted, self.count)
-        with self._turn:  # first come, first served: a wide gate is not passed by narrow ones for ever
-            for _slot in range(taken):
-                self._free.acquire()
-        try:
-            yield
-        finally:
-            self._free.release(taken)
-
-
-def run_all(jobs: t.Sequence[Job], at_once: int) -> t.Iterator[Outcome]:
-    """Every job's outcome, in the order in which they end."""
+    Two lanes: one wide gate at a time, whose workers wait more than they compute, and beside it one of the others.
+    """
     LOGS.mkdir(parents=True, exist_ok=True)
-    with futures.ThreadPoolExecutor(max_workers=at_once) as pool:
-        slots = Slots(at_once)
-        waiting = [pool.submit(_in_turn, job, slots) for job in jobs]
+    with futures.ThreadPoolExecutor(max_workers=1) as wide, futures.ThreadPoolExecutor(max_workers=1) as narrow:
+        waiting = [(wide if job.gate.wide else narrow).submit(run, job) for job in jobs]
         try:
             for done in futures.as_completed(waiting):
                 yield done.result()
@@ -70,11 +51,6 @@ def run_all(jobs: t.Sequence[Job], at_once: int) -> t.Iterator[Outcome]:
             for process in list(_running):
                 _end(process)
             raise
-
-
-def _in_turn(job: Job, slots: Slots) -> Outcome:
-    with slots.take(job.gate.slots):
-        return run(job)
 
 
 def run(job: Job) -> Outcome:

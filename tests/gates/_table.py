@@ -12,6 +12,7 @@ from tests.gates import _lines
 class Gate:
     """A check with a name. The command's first word is a program of the line's virtual environment.
 
+    ``wide``: it has two workers of its own.
     ``elsewhere`` replaces the last word of the command on every line but the first, where all would say the same again.
     """
 
@@ -19,7 +20,7 @@ class Gate:
     command: tuple[str, ...]
     every_line: bool = False
     minutes: float = 10
-    slots: int = 1
+    wide: bool = False
     elsewhere: tuple[str, ...] = ()
 
 
@@ -39,10 +40,9 @@ class Job:
         return [self.line.program(words[0]), *words[1:]]
 
 
-def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, slots: int = 1, spread: str = "loadfile") -> Gate:
-    """Tests that wait for time to pass, or measure it, take every slot and use them with as many workers."""
-    workers = () if slots == 1 else ("--numprocesses", str(slots), "--dist", spread)
-    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *workers, *rooms), every_line, minutes, slots)
+def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, wide: bool = False, spread: str = "loadfile") -> Gate:
+    workers = ("--numprocesses", "2", "--dist", spread) if wide else ()
+    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *workers, *rooms), every_line, minutes, wide)
 
 
 def _own(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
@@ -59,16 +59,16 @@ GATES: t.Final = (
     _own("helm-lint", "helm_lint"),
     Gate("mypy", ("mypy", "plugins", "lab", "tests/gates")),
     _own("docs", "docs"),
-    _pytest("unit", "tests/unit", every_line=True, slots=2),
+    _pytest("unit", "tests/unit", every_line=True, wide=True),
     _pytest("chart", "tests/chart", every_line=True),
     _pytest("engine", "tests/engine"),
     _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     _own("sanity", "sanity", every_line=True, minutes=20),
-    _pytest("integration", "tests/integration", minutes=20, slots=2),
+    _pytest("integration", "tests/integration", minutes=20, wide=True),
     _own("molecule", "molecule", minutes=15),
     dataclasses.replace(
-        _pytest("e2e", "tests/e2e", every_line=True, minutes=20, slots=2, spread="load"),
+        _pytest("e2e", "tests/e2e", every_line=True, minutes=20, wide=True, spread="load"),
         # The other line differs in Ansible, Helm and kubernetes.core: what it deploys, from the tarball too, is what can differ.
         elsewhere=("tests/e2e/test_deploy.py", "tests/e2e/test_tarball.py"),
     ),

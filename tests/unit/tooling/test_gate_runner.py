@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
 import sys
@@ -82,12 +83,22 @@ def lives(pid: int) -> bool:
 
 
 @pytest.mark.usefixtures("line")
-def test_a_gate_that_takes_both_slots_runs_alone(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = str(tmp_path / "log")
-    code = f"import time, sys; f = open({log!r}, 'a', 1); f.write('+'); time.sleep(0.4); f.write('-')"
-    wide = _table.Gate("wide", ("python", "-c", code.replace("'+'", "'('").replace("'-'", "')'")), slots=2)
-    assert run([gate("one", code), wide, gate("two", code), gate("three", code)], monkeypatch) == 0
-    assert "()" in (tmp_path / "log").read_text()
+def test_one_wide_gate_runs_at_a_time_and_beside_it_one_of_the_others(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow, wide = (f"open({str(tmp_path / name)!r}, 'xb'); import os, pathlib, time\n" for name in ("narrow", "wide"))
+    met = f"""
+end = time.monotonic() + 20
+while not all((pathlib.Path({str(tmp_path)!r}) / name).exists() for name in ("narrow", "wide")) and not pathlib.Path({str(tmp_path / "met")!r}).exists():
+    assert time.monotonic() < end
+    time.sleep(0.01)
+pathlib.Path({str(tmp_path / "met")!r}).touch()
+time.sleep(0.2)
+"""
+    gates = [
+        dataclasses.replace(gate(f"{name}-{number}", f"{start}{met}os.unlink({str(tmp_path / name)!r})"), wide=name == "wide")
+        for number in (1, 2)
+        for name, start in (("narrow", narrow), ("wide", wide))
+    ]
+    assert run(gates, monkeypatch) == 0
 
 
 def test_the_users_own_platforms_are_out_of_reach(line: _lines.Line, monkeypatch: pytest.MonkeyPatch) -> None:
