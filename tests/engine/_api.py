@@ -21,7 +21,10 @@ import time
 import typing as t
 import urllib.parse
 
+from tests.engine._fork import Forked
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SIMULATION = [sys.executable, "-m", "lab.engine"]
 HELLO = [{"role": "user", "content": "hello world"}]
 
 
@@ -127,6 +130,13 @@ def _series(line: str) -> tuple[str, dict[str, str], float]:
     return name, dict(re.findall(r'(\w+)="([^"]*)"', inside)), float(value)
 
 
+def until(met: t.Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -137,7 +147,7 @@ def free_port() -> int:
 class Running:
     """A started server; ``log`` holds both of its outputs."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     log: pathlib.Path
 
@@ -156,6 +166,13 @@ class Running:
                     return Api("127.0.0.1", self.port)
             time.sleep(0.02)
         raise AssertionError(f"not ready within {seconds} s:\n{self.output[-3000:]}")
+
+    def until(self, words: str, seconds: float = 60) -> None:
+        """Until it has said so."""
+        end = time.monotonic() + seconds
+        while words not in self.output:
+            assert time.monotonic() < end, self.output
+            time.sleep(0.02)
 
     def refuses(self) -> bool:
         try:
@@ -176,15 +193,22 @@ class Running:
 def command() -> list[str]:
     """``ENGINE_COMMAND="vllm serve /path/to/model ..."`` runs the start-up cases against a real server."""
     given = os.environ.get("ENGINE_COMMAND")
-    return shlex.split(given) if given else [sys.executable, "-m", "lab.engine", "serve", "lab/tiny", "--max-model-len", "2048"]
+    return shlex.split(given) if given else [*SIMULATION, "serve", "lab/tiny", "--max-model-len", "2048"]
 
 
-def launch(folder: pathlib.Path, *arguments: str, environ: t.Mapping[str, str] | None = None, whole: t.Sequence[str] | None = None) -> Running:
+def launch(
+    folder: pathlib.Path, *arguments: str, environ: t.Mapping[str, str] | None = None, whole: t.Sequence[str] | None = None, fresh: bool = False
+) -> Running:
+    """``fresh`` starts an interpreter of its own where a fork would do: for what the start itself costs."""
     port = free_port()
     log = folder / f"server-{port}.log"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("VLLM_", "LAB_ENGINE_", "HF_", "TRANSFORMERS_"))}
     plain = {"VLLM_NO_USAGE_STATS": "1", "LAB_ENGINE_LOAD_SECONDS": "0", "LAB_ENGINE_MODEL_MAX_LEN": "32768", "LAB_ENGINE_SEED": "1"}
     words = [*(whole if whole is not None else command()), "--host", "127.0.0.1", "--port", str(port), *arguments]
+    env = {**inherited, **plain, **(environ or {})}
+    if words[:3] == SIMULATION and not fresh and not any(name.startswith("PROMETHEUS_") for name in env):
+        return Running(Forked(words[2:], env, ROOT, log), port, log)
+    # prometheus_client reads its variables when it is imported.
     with log.open("wb") as out:
-        process = subprocess.Popen(words, cwd=ROOT, env={**inherited, **plain, **(environ or {})}, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
     return Running(process, port, log)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import pathlib
-import time
 import typing as t
 
 import pytest
 
-from tests.engine._api import Api, Running
+from tests.engine._api import Api, Running, until
 
 pytestmark = pytest.mark.startup
 Start = t.Callable[..., Running]
@@ -69,7 +68,7 @@ def test_probes_can_be_kept_out_of_the_access_log(start: Start) -> None:
     api = running.ready()
     api.get("/metrics")
     api.get("/version")
-    time.sleep(0.2)
+    running.until("GET /version")
     assert '"GET /version HTTP/1.1" 200 OK' in running.output
     assert "GET /health" not in running.output
     assert "GET /metrics" not in running.output
@@ -92,7 +91,7 @@ def test_the_queue_limit_counts_what_runs_too(start: Start) -> None:
     api = start("--served-model-name", "tiny", "--max-num-queued-reqs", "1").ready()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         first = pool.submit(_long, api, 600)
-        time.sleep(0.4)
+        until(lambda: api.metrics().value("vllm:num_requests_running") == 1)
         refused = api.chat()
         assert (refused.status, refused.error["type"]) == (503, "Service Unavailable")
         assert refused.error["message"].startswith("The engine is currently busy")
@@ -112,9 +111,9 @@ def test_requests_beyond_the_slots_wait(start: Start) -> None:
     api = start("--served-model-name", "tiny", "--max-num-seqs", "1").ready()
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(_long, api, 400) for _ in range(3)]
-        time.sleep(0.4)
+        until(lambda: api.metrics().value("vllm:num_requests_waiting") == 2)
         seen = api.metrics()
-        assert (seen.value("vllm:num_requests_running"), seen.value("vllm:num_requests_waiting")) == (1, 2)
+        assert seen.value("vllm:num_requests_running") == 1
         assert seen.value("vllm:num_requests_waiting_by_reason", reason="capacity") == 2
         assert [one.result() for one in waiting] == [200, 200, 200]
     assert (api.metrics().value("vllm:request_queue_time_seconds_sum") or 0) > 0.3
@@ -124,7 +123,7 @@ def test_load_counts_when_tracking_is_on(start: Start) -> None:
     api = start("--served-model-name", "tiny", "--enable-server-load-tracking").ready()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         first = pool.submit(_long, api, 400)
-        time.sleep(0.3)
+        until(lambda: api.get("/load").json != {"server_load": 0})
         assert api.get("/load").json == {"server_load": 1}
         first.result()
     assert api.get("/load").json == {"server_load": 0}

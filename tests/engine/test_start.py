@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import socket
+import time
 import typing as t
 
 import pytest
@@ -118,11 +119,12 @@ def test_a_port_that_is_taken_ends_with_1(start: Start, tmp_path: pathlib.Path) 
 
 
 def test_the_port_refuses_until_the_server_is_ready(start: Start) -> None:
-    running = start(environ={"LAB_ENGINE_LOAD_SECONDS": "1.5"})
+    running = start(environ={"LAB_ENGINE_LOAD_SECONDS": "0.7"})
     seen = set()
     while running.refuses():
         seen.add("refused")
         assert running.process.poll() is None, running.output
+        time.sleep(0.01)
     assert seen == {"refused"}
     assert running.ready().get("/health").status == 200
 

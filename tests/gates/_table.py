@@ -40,9 +40,10 @@ class Job:
         return [self.line.program(words[0]), *words[1:]]
 
 
-def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, wide: bool = False, spread: str = "loadfile") -> Gate:
-    workers = ("--numprocesses", "2", "--dist", spread) if wide else ()
-    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *workers, *rooms), every_line, minutes, wide)
+def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, wide: bool = False, workers: int = 1, spread: str = "loadfile") -> Gate:
+    count = 2 if wide else workers
+    parallel = () if count == 1 else ("--numprocesses", str(count), "--dist", spread)
+    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *parallel, *rooms), every_line, minutes, wide)
 
 
 def _own(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
@@ -61,7 +62,7 @@ GATES: t.Final = (
     _own("docs", "docs"),
     _pytest("unit", "tests/unit", every_line=True, wide=True),
     _pytest("chart", "tests/chart", every_line=True),
-    _pytest("engine", "tests/engine"),
+    _pytest("engine", "tests/engine", workers=2),
     _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     _own("sanity", "sanity", every_line=True, minutes=20),
