@@ -58,7 +58,7 @@ GATES: t.Final = (
     _own("shellcheck", "shellcheck"),
     Gate("changelog", ("antsibull-changelog", "lint")),
     _own("helm-lint", "helm_lint"),
-    Gate("mypy", ("mypy", "plugins", "lab", "tests/gates")),
+    Gate("mypy", ("mypy", "plugins", "lab", "integrations/routes", "tests/gates")),
     _own("docs", "docs"),
     _pytest("unit", "tests/unit", every_line=True, wide=True),
     _pytest("chart", "tests/chart", every_line=True),
