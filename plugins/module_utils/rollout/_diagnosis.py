@@ -131,7 +131,16 @@ def from_exit(reason: str, exit_code: int | None, message: str, log: str) -> Cau
     return Cause(f"it ended with exit code {exit_code}{f': {last}' if last else ''}", "read its log: kubectl logs --previous", exit_code == 2)
 
 
+def root_cause(log: str) -> str:
+    """What the engine's own process failed with, at most 300 characters; empty when it does not say so."""
+    lines = _ROOT_CAUSE.findall(log)
+    return str(lines[-1]).strip()[-300:] if lines else ""
+
+
 def last_error(log: str) -> str:
     """The root cause, else the last line that looks like an error, at most 300 characters; else the last line."""
-    lines = _ROOT_CAUSE.findall(log) or _LAST_ERROR.findall(log) or log.strip().splitlines()[-1:]
+    known = root_cause(log)
+    if known:
+        return known
+    lines = _LAST_ERROR.findall(log) or log.strip().splitlines()[-1:]
     return lines[-1].strip()[-300:] if lines else ""

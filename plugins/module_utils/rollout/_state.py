@@ -153,21 +153,26 @@ def _ended(pod: Json, seen: Seen, logs: Logs, limits: Limits) -> Cause | None:
         if not ended:
             continue
         name, container = pod["metadata"]["name"], status["name"]
-        probe = _event(seen, pod, "Killing", "startup probe")
-        if probe and before:
-            return _probe_kill(pod, seen, container)
         log = logs(name, container, "terminated" not in state)
+        if before and _event(seen, pod, "Killing", "startup probe"):
+            return _probe_kill(pod, seen, container, log)
         cause = _diagnosis.from_exit(str(ended.get("reason") or ""), ended.get("exitCode"), str(ended.get("message") or ""), log)
         if cause.permanent or status.get("restartCount", 0) >= limits.restarts:
             return cause
     return None
 
 
-def _probe_kill(pod: Json, seen: Seen, container: str) -> Cause:
+def _probe_kill(pod: Json, seen: Seen, container: str, log: str) -> Cause:
+    """What the engine said before it was killed is the cause; without that, only the time it was given is known."""
     probe = next((c.get("startupProbe") or {} for c in pod["spec"]["containers"] if c["name"] == container), {})
     period, threshold = probe.get("periodSeconds", 10), probe.get("failureThreshold", 3)
     last = _event(seen, pod, "Unhealthy", "Startup probe failed")
     what = f"it was killed by the startup probe after {period * threshold} s ({threshold} x {period} s)" + (f"; the probe last said: {last}" if last else "")
+    known = _diagnosis.from_log(log)
+    if known:
+        return known._replace(what=f"{known.what}; {what}")
+    root = _diagnosis.root_cause(log)
+    what += f"; the engine said: {root}" if root else ""
     return Cause(what, f"if it only needs longer, set probes.startup.failureThreshold to {2 * threshold}; else read its log", False)
 
 

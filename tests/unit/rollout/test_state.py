@@ -129,6 +129,22 @@ def test_a_startup_probe_that_killed_the_pod_is_told_with_its_window_and_the_nex
     assert "probes.startup.failureThreshold to 40" in cause.next_step
 
 
+@pytest.mark.parametrize(
+    ("log", "what", "next_step"),
+    [
+        ("(EngineCore pid=7) ERROR ValueError: Unsupported head dim 16\n", "; the engine said: ValueError: Unsupported head dim 16", "failureThreshold to 40"),
+        ("huggingface_hub.errors.GatedRepoError: 401 Client Error\n", "the model hub refuses access to the model (HTTP 401); it was killed by", "hfToken"),
+        ("INFO no error so far, 40 % loaded\n", "(20 x 30 s)", "failureThreshold to 40"),
+    ],
+)
+def test_what_the_engine_said_before_the_startup_probe_killed_it_is_the_cause(log: str, what: str, next_step: str) -> None:
+    events = [event("Killing", "Container vllm failed startup probe, will be restarted")]
+    cause = failed(state.Seen(deployment(), [NEW], [crashed(137, restarts=1)], events), log)
+    assert what in cause.what
+    assert "600 s (20 x 30 s)" in cause.what
+    assert next_step in cause.next_step
+
+
 def unschedulable() -> Json:
     waiting = pod()
     waiting["status"]["conditions"] = [
