@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import pathlib
 
-import psycopg
-
 from . import _postgres
 from ._api import healthz, trust
 from ._parts import KUBELET, NAMES, Lab, process
@@ -57,6 +55,8 @@ def _held(lock: pathlib.Path) -> str | None:
 
 
 def _database(lab: Lab) -> str | None:
+    import psycopg
+
     try:
         with _postgres.connect(lab.state, "postgres", database="postgres", seconds=2) as connection:
             connection.execute("SELECT 1")

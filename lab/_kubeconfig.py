@@ -10,7 +10,6 @@ import typing as t
 import yaml
 
 from ._layout import WHO, Layout
-from ._pki import halves
 from ._state import State
 
 CONTEXT = "lab"
@@ -29,7 +28,7 @@ def component(layout: Layout, part: str) -> pathlib.Path:
 
 
 def content(layout: Layout, identity: str, url: str) -> dict[str, t.Any]:
-    key, certificate = halves(layout.pki / f"{identity}.pem")
+    key, certificate = _halves(layout.pki / f"{identity}.pem")
     authority = (layout.pki / "ca.crt").read_text(encoding="ascii")
     return {
         "apiVersion": "v1",
@@ -46,6 +45,12 @@ def _write(layout: Layout, path: pathlib.Path, identity: str, url: str) -> None:
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         yaml.safe_dump(content(layout, identity, url), file, sort_keys=False)
     new.replace(path)
+
+
+def _halves(pem: pathlib.Path) -> tuple[str, str]:
+    """Key and certificate of an identity's file."""
+    key, marker, certificate = pem.read_text(encoding="ascii").partition("-----BEGIN CERTIFICATE-----")
+    return key, marker + certificate
 
 
 def _encoded(text: str) -> str:

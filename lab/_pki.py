@@ -60,12 +60,6 @@ def ensure(folder: pathlib.Path) -> None:
             _issue(folder, identity)
 
 
-def halves(pem: pathlib.Path) -> tuple[str, str]:
-    """Key and certificate of an identity's file, for a kubeconfig."""
-    key, marker, certificate = pem.read_text(encoding="ascii").partition("-----BEGIN CERTIFICATE-----")
-    return key, marker + certificate
-
-
 def _authority(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"lab {name}")])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())

@@ -10,13 +10,13 @@ import signal
 import subprocess
 import typing as t
 
-import psycopg
-from psycopg import sql
-
 from ._errors import LabError
 from ._layout import Layout
 from ._process import recorded, start, stop
 from ._state import DATABASE_USERS, State
+
+if t.TYPE_CHECKING:
+    import psycopg  # imported where it is used: it costs as much as all the rest of a command that asks no database
 
 NOBODY = 65534
 DATABASE = "registry"
@@ -97,6 +97,8 @@ def forget_killed(layout: Layout) -> None:
 
 def prepare(layout: Layout, state: State) -> None:
     """Database and users; made again without harm after a killed `up`."""
+    from psycopg import sql
+
     with connect(state, "postgres", database="postgres") as connection:
         for user in DATABASE_USERS.values():
             verb = sql.SQL("ALTER" if _exists(connection, "pg_roles", "rolname", user) else "CREATE")
@@ -107,20 +109,22 @@ def prepare(layout: Layout, state: State) -> None:
         connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
     with connect(state, "postgres", database=DATABASE) as connection:
         for statement in GRANTS:
-            connection.execute(statement)
+            connection.execute(sql.SQL(statement))
 
 
 # Only the migrator makes tables; what operator and reader may do with them, the registry's migrations grant.
-GRANTS = (
-    sql.SQL("REVOKE ALL ON DATABASE registry FROM PUBLIC"),
-    sql.SQL("GRANT CONNECT ON DATABASE registry TO vllm_operator, vllm_reader"),
-    sql.SQL("ALTER SCHEMA public OWNER TO vllm_migrator"),
-    sql.SQL("REVOKE ALL ON SCHEMA public FROM PUBLIC"),
-    sql.SQL("GRANT USAGE ON SCHEMA public TO vllm_operator, vllm_reader"),
+GRANTS: tuple[t.LiteralString, ...] = (
+    "REVOKE ALL ON DATABASE registry FROM PUBLIC",
+    "GRANT CONNECT ON DATABASE registry TO vllm_operator, vllm_reader",
+    "ALTER SCHEMA public OWNER TO vllm_migrator",
+    "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    "GRANT USAGE ON SCHEMA public TO vllm_operator, vllm_reader",
 )
 
 
 def connect(state: State, user: str, *, database: str = DATABASE, seconds: int = 5) -> psycopg.Connection[tuple[object, ...]]:
+    import psycopg
+
     return psycopg.connect(
         host="127.0.0.1",
         port=state.ports["postgres"],
@@ -134,6 +138,8 @@ def connect(state: State, user: str, *, database: str = DATABASE, seconds: int =
 
 
 def _exists(connection: psycopg.Connection[tuple[object, ...]], table: str, column: str, value: str) -> bool:
+    from psycopg import sql
+
     query = sql.SQL("SELECT 1 FROM {} WHERE {} = %s").format(sql.Identifier(table), sql.Identifier(column))
     return connection.execute(query, [value]).fetchone() is not None
 

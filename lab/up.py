@@ -8,7 +8,7 @@ import typing as t
 
 from plugins.module_utils.cluster._client import Client
 
-from . import _cluster, _kubeconfig, _nodes, _pki, _postgres
+from . import _cluster, _kubeconfig, _nodes, _postgres
 from ._api import client
 from ._errors import LabError
 from ._health import trouble
@@ -54,6 +54,8 @@ def _same_nodes(layout: Layout, state: State | None, nodes: list[Node] | None) -
 
 
 def _prepare(layout: Layout, state: State | None, nodes: list[Node] | None) -> Lab:
+    from . import _pki  # its library is large, and most commands make no certificates
+
     for folder in (layout.state / "logs", layout.run, layout.state / "pods"):
         folder.mkdir(mode=0o700, exist_ok=True)
     lab = Lab(layout, state or create(layout, nodes or _nodes.default_nodes(2, 8)))

@@ -24,6 +24,9 @@ import urllib.parse
 from tests.engine._fork import Forked
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+READY_SECONDS = float(os.environ.get("ENGINE_READY_SECONDS") or 120)
+# A real server on a machine that starts it this much more slowly ends, and says things, as much later.
+PATIENCE = max(1.0, READY_SECONDS / 120)
 SIMULATION = [sys.executable, "-m", "lab.engine"]
 HELLO = [{"role": "user", "content": "hello world"}]
 
@@ -156,7 +159,7 @@ class Running:
         return self.log.read_text(errors="replace")
 
     def ready(self) -> Api:
-        seconds = float(os.environ.get("ENGINE_READY_SECONDS", "120"))
+        seconds = READY_SECONDS
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -169,7 +172,7 @@ class Running:
 
     def until(self, words: str, seconds: float = 60) -> None:
         """Until it has said so."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while words not in self.output:
             assert time.monotonic() < end, self.output
             time.sleep(0.02)
@@ -182,7 +185,7 @@ class Running:
         return False
 
     def wait(self, seconds: float) -> int:
-        return self.process.wait(seconds)
+        return self.process.wait(seconds * PATIENCE)
 
     def stop(self) -> None:
         if self.process.poll() is None:

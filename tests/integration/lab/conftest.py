@@ -11,7 +11,9 @@ import typing as t
 
 import pytest
 
+from lab import _parts, _state
 from lab._layout import ROOT, Layout
+from lab._ports import free
 
 COUNTER = itertools.count(1)
 
@@ -53,3 +55,28 @@ def processes_of(layout: Layout) -> list[str]:
         if not zombie and (f"{layout.state}/" in words or f"--name {layout.name} " in f"{words} " or f"{folder}/".startswith(f"{layout.state}/")):
             found.append(words)
     return found
+
+
+def ports(layout: Layout) -> dict[str, int]:
+    state = _state.load(layout)
+    assert state is not None
+    return state.ports
+
+
+def pids(layout: Layout) -> dict[str, int]:
+    """The living parts."""
+    state = _state.load(layout)
+    found = {part: _parts.process(layout, part) for part in _parts.parts(layout, state.extra if state else ())}
+    return {part: process.pid for part, process in found.items() if process and process.alive()}
+
+
+def nothing_left(layout: Layout, used: t.Iterable[int]) -> None:
+    assert processes_of(layout) == []
+    assert [port for port in used if not free(port)] == []
+    assert not layout.state.exists()
+
+
+def segments_of(pid: int) -> list[str]:
+    """System V shared memory that the process made and that still stands."""
+    rows = [line.split() for line in pathlib.Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]]
+    return [row[1] for row in rows if int(row[4]) == pid]

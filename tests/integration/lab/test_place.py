@@ -1,4 +1,4 @@
-"""A copy of the lab in a folder with a space in its name, as the user who runs the tests and, when that is root, as an ordinary user."""
+"""A copy of the lab in a folder with a space in its name: as an ordinary user, and its database as root where nobody else can reach it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import typing as t
 
 import pytest
 
+from lab import _postgres, _state
+from lab._health import trouble
 from lab._layout import ROOT, Layout
+from lab._nodes import default_nodes
+from lab._parts import Lab, begin
+from lab.down import down
 
-from .conftest import processes_of
+from .conftest import processes_of, segments_of
 
 # Some user that every Linux has: initdb wants a name for whoever runs it.
 ORDINARY = pwd.getpwnam("daemon").pw_uid
@@ -73,13 +79,7 @@ def whole_life(place: pathlib.Path, python: list[str]) -> Layout:
     return layout
 
 
-def test_the_lab_lives_in_a_path_with_a_space(place: pathlib.Path) -> None:
-    layout = whole_life(place, [sys.executable])
-    assert processes_of(layout) == []
-    assert [path.name for path in (place / ".lab").iterdir()] == ["bin"]
-
-
-def test_an_ordinary_user_runs_the_lab(place: pathlib.Path) -> None:
+def test_an_ordinary_user_runs_the_lab_in_a_path_with_a_space(place: pathlib.Path) -> None:
     python = ordinary()
     if python[:-1] == SETPRIV:
         for path in (place, *place.rglob("*")):
@@ -99,7 +99,24 @@ def test_without_the_programs_it_says_what_to_do(place: pathlib.Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else for PostgreSQL")
-def test_root_in_a_folder_that_nobody_can_reach_uses_a_namespace(place: pathlib.Path) -> None:
+def test_root_in_a_folder_that_nobody_can_reach_uses_a_namespace_for_the_database(place: pathlib.Path) -> None:
     place.chmod(0o700)
-    layout = whole_life(place, [sys.executable])
+    layout = Layout("default", root=place)
+    for folder in (layout.state / "logs", layout.run):
+        folder.mkdir(parents=True)
+    lab = Lab(layout, _state.create(layout, default_nodes(1, 8)))
+    try:
+        _postgres.initialise(layout, lab.state)
+        started = begin(lab, "postgres")
+        end = time.monotonic() + 60
+        while trouble(lab, "postgres"):
+            assert started.alive(), layout.last_words("postgres")
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert _postgres.version(lab.state).startswith("18")
+        assert len(segments_of(started.pid)) == 1
+    finally:
+        down(layout, print)
     assert processes_of(layout) == []
+    assert segments_of(started.pid) == []
+    assert [path.name for path in (place / ".lab").iterdir()] == ["bin"]

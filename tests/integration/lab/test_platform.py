@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from lab.__main__ import main
+
 ENVIRONMENTS = ("development", "staging", "production")
 
 
@@ -107,12 +109,13 @@ def test_no_database_user_gets_in_without_its_own_password(lab: t.Any) -> None:
     assert statement(lab, "postgres", "SELECT DISTINCT auth_method FROM pg_hba_file_rules") == ("scram-sha-256",)
 
 
-def test_env_prints_lines_that_a_shell_takes(lab: t.Any) -> None:
+def test_env_prints_lines_that_a_shell_takes(lab: t.Any, capsys: pytest.CaptureFixture[str]) -> None:
     for who in ("operator", "viewer", "admin", "migrator", "reader"):
-        done = subprocess.run([sys.executable, "-m", "lab", "env", "--name", lab.name, "--as", who], cwd=lab.root, capture_output=True, text=True, check=True)
-        assert all(line.startswith("export ") for line in done.stdout.splitlines())
-        names = [line.removeprefix("export ").partition("=")[0] for line in done.stdout.splitlines()]
-        script = f'{done.stdout}\nfor name in {shlex.join(names)}; do eval "printf \'%s\\n\' \\"\\$$name\\""; done'
+        assert main(["env", "--name", lab.name, "--as", who]) == 0
+        said = capsys.readouterr().out
+        assert all(line.startswith("export ") for line in said.splitlines())
+        names = [line.removeprefix("export ").partition("=")[0] for line in said.splitlines()]
+        script = f'{said}\nfor name in {shlex.join(names)}; do eval "printf \'%s\\n\' \\"\\$$name\\""; done'
         taken = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.defpath})
         assert dict(zip(names, taken.stdout.splitlines(), strict=True)) == lab.env(who)
     assert set(names) == {
