@@ -12,7 +12,7 @@ from tests.gates import _lines
 class Gate:
     """A check with a name. The command's first word is a program of the line's virtual environment.
 
-    ``wide``: it has two workers of its own.
+    ``wide``: it has workers of its own.
     ``elsewhere`` replaces the last word of the command on every line but the first, where all would say the same again.
     """
 
@@ -40,8 +40,8 @@ class Job:
         return [self.line.program(words[0]), *words[1:]]
 
 
-def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, wide: bool = False, workers: int = 1, spread: str = "loadfile") -> Gate:
-    count = 2 if wide else workers
+def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, wide: bool = False, workers: int = 0, spread: str = "loadfile") -> Gate:
+    count = workers or (2 if wide else 1)
     parallel = () if count == 1 else ("--numprocesses", str(count), "--dist", spread)
     return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *parallel, *rooms), every_line, minutes, wide)
 
@@ -66,7 +66,7 @@ GATES: t.Final = (
     _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     _own("sanity", "sanity", every_line=True, minutes=20),
-    _pytest("integration", "tests/integration", minutes=20, wide=True),
+    _pytest("integration", "tests/integration", minutes=20, wide=True, workers=4),
     _own("molecule", "molecule", minutes=15),
     dataclasses.replace(
         _pytest("e2e", "tests/e2e", every_line=True, minutes=20, wide=True, spread="load"),

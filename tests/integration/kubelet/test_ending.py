@@ -198,7 +198,7 @@ def test_a_node_that_is_cut_off_reports_nothing_until_it_is_back(pods: Pods, cut
     cut_off()
     end.touch()
     late = pods.create({"nodeName": pods.kubelet.node, "containers": [{"name": "c", "image": IMAGE, "command": ["sleep", "60"]}]})
-    time.sleep(2)
+    time.sleep(1)
     assert pods.get(name)["status"]["phase"] == "Running", "its end is not reported"
     assert pods.get(late)["status"]["phase"] == "Pending", "a pod that is bound meanwhile does not start"
     cut_off()
@@ -210,8 +210,8 @@ def test_a_pod_that_is_deleted_on_a_node_that_is_cut_off_stays_terminating(pods:
     name = pods.run("sleep", "60")
     pods.ready(name)
     cut_off()
-    pods.delete(name)
-    time.sleep(3)
+    pods.delete(name, grace=1)
+    time.sleep(2)
     assert pods.get(name)["metadata"]["deletionTimestamp"]
     assert not [e for e in pods.events(name) if e["reason"] == "Killing"]
     cut_off()

@@ -49,16 +49,16 @@ def test_a_killed_kubelet_adopts_its_pods(pods: Pods, own: OwnKubelet) -> None:
     own.stop(signal.SIGKILL)
     assert own.processes() == pid, "the pod's process does not notice"
     own.start()
-    time.sleep(2)
+    pods.ready(pods.run("sleep", "600", name="later"))
     after = pods.get(name)
     assert after["status"]["containerStatuses"] == before["status"]["containerStatuses"]
     assert condition(after, "Ready") == condition(before, "Ready")
     seen = pods.logs(name).split("\n")
-    time.sleep(0.5)
-    assert len(pods.logs(name).split("\n")) > len(seen), "its log goes on"
+    pods.until(name, lambda _: len(pods.logs(name).split("\n")) > len(seen))  # its log goes on
     assert [e["count"] for e in pods.events(name) if e["reason"] == "Started"] == [1]
-    pods.delete(name)
-    pods.gone(name)
+    for one in (name, "later"):
+        pods.delete(one)
+        pods.gone(one)
     assert own.processes() == []
 
 
@@ -126,14 +126,15 @@ def test_a_second_kubelet_in_the_same_folder_is_refused(own: OwnKubelet) -> None
 
 def test_an_idle_kubelet_asks_nothing_and_stays_small(pods: Pods, own: OwnKubelet) -> None:
     assert own.process is not None
-    for _ in range(5):
-        name = pods.run("sleep", "600", readinessProbe={"exec": {"command": ["true"]}, "periodSeconds": 1})
+    names = [pods.run("sleep", "600", readinessProbe={"exec": {"command": ["true"]}, "periodSeconds": 1}) for _ in range(5)]
+    for name in names:
         pods.ready(name)
-    time.sleep(2)
-    written = [sent(own.process.pid)]
-    time.sleep(5)
-    written.append(sent(own.process.pid))
-    assert written[0] == written[1], "bytes that the kubelet has sent, probes that succeed included"
+    written = [0, sent(own.process.pid)]
+    deadline = time.monotonic() + 30
+    while written[-1] != written[-2]:  # bytes that the kubelet has sent: none in some seconds of probes that succeed
+        assert time.monotonic() < deadline, written
+        time.sleep(2.5)
+        written.append(sent(own.process.pid))
     status = pathlib.Path(f"/proc/{own.process.pid}/status").read_text()
     resident = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     assert resident <= LIMIT_KIB
