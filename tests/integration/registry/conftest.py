@@ -21,24 +21,30 @@ GRANTS = (
 )
 
 
-@pytest.fixture(scope="session", params=sorted(installations(), reverse=True), ids=lambda version: f"postgresql-{version}")
-def any_cluster(request: pytest.FixtureRequest) -> t.Iterator[Cluster]:
-    cluster = Cluster.create(installations()[request.param])
-    try:
-        yield cluster
-    finally:
+@pytest.fixture(scope="session")
+def clusters() -> t.Iterator[t.Callable[[str], Cluster]]:
+    """One server a version for the whole run, started when it is first asked for."""
+    running: dict[str, Cluster] = {}
+
+    def get(version: str) -> Cluster:
+        if version not in running:
+            running[version] = Cluster.create(installations()[version])
+        return running[version]
+
+    yield get
+    for cluster in running.values():
         cluster.stop()
+
+
+@pytest.fixture(scope="session", params=sorted(installations(), key=int, reverse=True), ids=lambda version: f"postgresql-{version}")
+def any_cluster(request: pytest.FixtureRequest, clusters: t.Callable[[str], Cluster]) -> Cluster:
+    return clusters(request.param)
 
 
 @pytest.fixture(scope="session")
-def cluster() -> t.Iterator[Cluster]:
+def cluster(clusters: t.Callable[[str], Cluster]) -> Cluster:
     """The newest server."""
-    versions = installations()
-    cluster = Cluster.create(versions[max(versions, key=int)])
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
+    return clusters(max(installations(), key=int))
 
 
 @pytest.fixture
@@ -49,14 +55,28 @@ def empty(any_cluster: Cluster) -> Database:
 
 @pytest.fixture
 def registry(cluster: Cluster) -> Database:
-    """A database with the registry's schema and grants."""
+    """The registry's schema and grants, and no rows: one database for all tests that only write rows, emptied before each."""
+    if not cluster.prepared:
+        cluster.prepared = prepared(cluster.database()).name
+    shared = Database(cluster, cluster.prepared)
+    with shared.connect() as connection:
+        # Sessions that a test left hanging would keep their locks.
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        connection.execute("TRUNCATE model_registry_entries, model_deployment_events RESTART IDENTITY")
+    return shared
+
+
+@pytest.fixture
+def own(cluster: Cluster) -> Database:
+    """The same in a database of the test's own, for tests that change more than rows."""
     return prepared(cluster.database())
 
 
 def prepared(database: Database) -> Database:
     migrate(database)
-    for grant in GRANTS:
-        database.query(grant)
+    with database.connect() as connection:
+        for grant in GRANTS:
+            connection.execute(grant.encode())
     return database
 
 

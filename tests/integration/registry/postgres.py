@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import functools
 import importlib.util
 import os
 import pathlib
@@ -39,21 +41,16 @@ class Cluster:
     programs: pathlib.Path
     folder: pathlib.Path
     port: int
+    settings: dict[str, str] = dataclasses.field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    prepared: str = ""
 
     @classmethod
-    def create(cls, programs: pathlib.Path) -> Cluster:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="registry-"))
-        secret = folder / "secret"
-        secret.write_text(PASSWORD, encoding="ascii")
-        if os.geteuid() == 0:
-            for path in (folder, secret):
-                os.chown(path, NOBODY, NOBODY)
-        cluster = cls(programs, folder, _free_port())
-        flags = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run(
-            [*cluster._as_nobody(), str(programs / "initdb"), "-D", str(folder / "data"), *flags], check=True, capture_output=True, cwd="/", timeout=60
-        )
+    def create(cls, programs: pathlib.Path, **settings: str) -> Cluster:
+        folder = _folder()
+        shutil.copytree(_initialised(programs), folder / "data", copy_function=shutil.copyfile)
+        _give(folder)
+        cluster = cls(programs, folder, _free_port(), settings)
         cluster.start()
         with cluster.connect("postgres", "postgres") as connection:
             for user in USERS:
@@ -71,9 +68,14 @@ class Cluster:
             "autovacuum": "off",
             "wal_level": "minimal",
             "max_wal_senders": 0,
+            # Every test has a database of its own: nothing is gained by writing them out, or by protecting half written pages.
+            "full_page_writes": "off",
+            "max_wal_size": "1GB",
+            "checkpoint_timeout": "1h",
+            **self.settings,
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = [*self._as_nobody(), str(self.programs / "postgres"), "-D", str(self.folder / "data"), *flags]
+        command = [*_as_nobody(), str(self.programs / "postgres"), "-D", str(self.folder / "data"), *flags]
         end = time.monotonic() + 60
         while True:
             if self.process is None or self.process.poll() is not None:
@@ -93,7 +95,8 @@ class Cluster:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        self._end(signal.SIGINT)
+        """At once, without a last checkpoint: nobody starts it again."""
+        self._end(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, user: str, database: str) -> psycopg.Connection[tuple[t.Any, ...]]:
@@ -115,9 +118,6 @@ class Cluster:
     def run(self, program: str, *arguments: str) -> str:
         environment = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres", "PGPASSWORD": PASSWORD}
         return subprocess.run([str(self.programs / program), *arguments], check=True, capture_output=True, text=True, env=environment, timeout=60).stdout
-
-    def _as_nobody(self) -> list[str]:
-        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
 
     def _end(self, how: signal.Signals) -> None:
         if self.process is not None:
@@ -154,6 +154,39 @@ class Database:
 
     def environ(self, user: str = "vllm_operator") -> dict[str, str]:
         return {"PGHOST": "127.0.0.1", "PGPORT": str(self.cluster.port), "PGUSER": user, "PGPASSWORD": PASSWORD, "PGDATABASE": self.name}
+
+
+@functools.cache
+def _initialised(programs: pathlib.Path) -> pathlib.Path:
+    """A data folder to copy: initdb takes as long as a dozen tests, and servers differ in nothing but what is done with them."""
+    folder = _folder()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    secret = folder / "secret"
+    secret.write_text(PASSWORD, encoding="ascii")
+    _give(folder)
+    flags = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync"]
+    command = [*_as_nobody(), str(programs / "initdb"), "-D", str(folder / "data"), *flags]
+    subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=120)
+    return folder / "data"
+
+
+def _folder() -> pathlib.Path:
+    """In memory where there is room: a hundred databases are thirty thousand files."""
+    memory = pathlib.Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
+    return pathlib.Path(tempfile.mkdtemp(prefix="registry-", dir=memory if roomy else None))
+
+
+def _give(folder: pathlib.Path) -> None:
+    """To the user that the server runs as, who alone may read it."""
+    for path in (folder, *folder.rglob("*")):
+        if os.geteuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _as_nobody() -> list[str]:
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
 
 
 def _free_port() -> int:

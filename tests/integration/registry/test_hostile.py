@@ -139,9 +139,9 @@ def test_an_operator_cannot_pretend_to_be_another_database_user(registry: Databa
     assert registry.query("SELECT actor, database_user FROM model_deployment_events") == [("ada", "vllm_operator")]
 
 
-def test_a_table_of_the_callers_own_cannot_catch_the_events(registry: Database) -> None:
-    registry.query(f"GRANT TEMPORARY ON DATABASE {registry.name} TO vllm_operator")
-    with registry.connect("vllm_operator") as connection:
+def test_a_table_of_the_callers_own_cannot_catch_the_events(own: Database) -> None:
+    own.query(f"GRANT TEMPORARY ON DATABASE {own.name} TO vllm_operator")
+    with own.connect("vllm_operator") as connection:
         connection.execute("CREATE TEMPORARY TABLE model_deployment_events (LIKE public.model_deployment_events)")
         connection.execute(INSERT)
-    assert registry.query("SELECT count(*) FROM model_deployment_events") == [(1,)]
+    assert own.query("SELECT count(*) FROM model_deployment_events") == [(1,)]

@@ -15,7 +15,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.registry._errors im
 
 from tests.integration.registry.conftest import GRANTS, MIGRATIONS, ROOT, change, migrate, migrations, prepared
 from tests.integration.registry.platforms import FOREIGN, PLATFORMS, WITH_CHECK, WITH_MAPPINGS, WITHOUT_CHECK
-from tests.integration.registry.postgres import PASSWORD, Cluster, Database
+from tests.integration.registry.postgres import PASSWORD, Cluster, Database, installations
 
 MIGRATE = ROOT / ".lab" / "bin" / "migrate"
 
@@ -46,9 +46,12 @@ def made(database: Database, statements: str) -> Database:
 def test_up_down_up_gives_back_exactly_what_was_there(empty: Database, statements: str) -> None:
     platform = made(empty, statements)
     content, dumps = rows(platform), {0: dump(platform)}
-    for step in migrate(platform, check_mode=True).steps:
-        assert migrate(platform, step.leads_to).steps == (step,)
-        dumps[step.leads_to] = dump(platform)
+    steps = migrate(platform, check_mode=True).steps
+    # Each step by itself on the newest server; the others show that all together is the same there.
+    newest = platform.cluster.programs == installations()[max(installations(), key=int)]
+    for stop in [step.leads_to for step in steps] if newest else [steps[-1].leads_to]:
+        migrate(platform, stop)
+        dumps[stop] = dump(platform)
     assert migrate(platform).steps == ()
     for version in sorted(dumps, reverse=True):
         migrate(platform, version)
@@ -151,15 +154,15 @@ def test_going_down_needs_to_be_said(registry: Database) -> None:
         _migrate.migrate(_target.target(registry.options("vllm_migrator"), {}), migrations(), migrations()[-2].version)
 
 
-def test_a_dirty_a_newer_and_an_unknown_schema_are_refused_in_words(registry: Database) -> None:
-    registry.query("UPDATE schema_migrations SET dirty = true")
+def test_a_dirty_a_newer_and_an_unknown_schema_are_refused_in_words(own: Database) -> None:
+    own.query("UPDATE schema_migrations SET dirty = true")
     with pytest.raises(RegistryError, match=r"has failed half way \(dirty in schema_migrations\)"):
-        migrate(registry)
-    registry.query("UPDATE schema_migrations SET dirty = false, version = 29990101000000")
+        migrate(own)
+    own.query("UPDATE schema_migrations SET dirty = false, version = 29990101000000")
     with pytest.raises(RegistryError, match=r"version 29990101000000, which these migrations do not have"):
-        migrate(registry)
+        migrate(own)
     with pytest.raises(InputError, match="there is no migration 5"):
-        migrate(registry, 5)
+        migrate(own, 5)
 
 
 def test_another_table_keeps_the_version_beside_a_platforms_own(blank: Database) -> None:
