@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: vllm_registry_info
 short_description: Read the registry that routers follow
 description:
-  - Lists the entries of C(model_registry_entries) that the registry keeps, by model, environment and newest change first.
+  - Lists the entries of C(model_registry_entries) that the registry keeps, the routes that routers see, the events, or the history of states,
+    by filters, sorted, and by pages.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -18,34 +19,52 @@ extends_documentation_fragment:
   - inference.vllm._attributes.actiongroup_vllm
   - inference.vllm._registry
 options:
+  what:
+    description:
+      - V(entries), by model, environment and newest change first.
+      - V(routes), the view C(model_routes) that routers read, by model, environment and largest share first.
+      - V(events), who changed what, newest first.
+      - V(history), each state of each entry with C(valid_from) and C(valid_to), newest first; with O(at), what was routable at that moment.
+    type: str
+    choices: [entries, routes, events, history]
+    default: entries
   model:
-    description: Only entries of these models.
+    description: Only rows of these models.
     type: list
     elements: str
   environment:
-    description: Only entries of these environments.
+    description: Only rows of these environments.
     type: list
     elements: str
     choices: [development, staging, production]
   status:
-    description: Only entries with one of these statuses.
+    description: Only rows with one of these statuses.
     type: list
     elements: str
     choices: [pending, deploying, ready, degraded, failed, disabled, superseded]
   revision:
-    description: Only entries of these revisions.
+    description: Only rows of these revisions.
     type: list
     elements: str
   organization:
-    description: Only entries of these organisations.
+    description: Only rows of these organisations.
     type: list
     elements: str
+  at:
+    description: With O(what=history), what was routable at this moment, such as V(2026-11-21T14:00:00+00:00).
+    type: str
+  since:
+    description: With O(what=events) or O(what=history), only what happened at this moment or later.
+    type: str
+  until:
+    description: With O(what=events) or O(what=history), only what happened before this moment.
+    type: str
   limit:
-    description: At most this many entries.
+    description: At most this many rows.
     type: int
     default: 1000
   offset:
-    description: Leave out this many entries first, to read on where a page ended.
+    description: Leave out this many rows first, to read on where a page ended.
     type: int
     default: 0
 seealso:
@@ -65,12 +84,25 @@ EXAMPLES = r"""
   loop: "{{ routable.entries }}"
   loop_control:
     label: "{{ item.model_name }}"
+
+- name: Who changed it in the last days
+  inference.vllm.vllm_registry_info:
+    what: events
+    model: [llama-3-8b]
+    environment: [production]
+    since: "2026-11-18T00:00:00+00:00"
+
+- name: What answered users when the incident began
+  inference.vllm.vllm_registry_info:
+    what: history
+    at: "2026-11-21T14:00:00+00:00"
+    environment: [production]
 """
 
 RETURN = r"""
 entries:
   description: The rows; their keys are the columns of C(model_registry_entries) that the registry keeps.
-  returned: success
+  returned: with O(what=entries)
   type: list
   elements: dict
   sample:
@@ -81,25 +113,68 @@ entries:
       deployment_status: ready
       deployment_endpoint: llama-3-8b-production.production.svc.cluster.local:8000
       deployment_version: 3
+routes:
+  description: The rows of C(model_routes).
+  returned: with O(what=routes)
+  type: list
+  elements: dict
+  sample:
+    - model_name: llama-3-8b
+      environment: production
+      revision: 1f0c2a9b7d34
+      routable: true
+      http_status: 200
+      url: http://llama-3-8b-production.production.svc.cluster.local:8000
+      share: 1.0
+      is_default: true
+events:
+  description: The rows of C(model_deployment_events).
+  returned: with O(what=events)
+  type: list
+  elements: dict
+  sample:
+    - event_id: 118
+      occurred_at: "2026-11-21T13:58:02.118+00:00"
+      action: disabled
+      model_name: llama-3-8b
+      deployment_environment: production
+      deployment_revision: 1f0c2a9b7d34
+      actor: ada
+      database_user: vllm_operator
+      reason: see INC-2041
+history:
+  description: The rows of C(model_history).
+  returned: with O(what=history)
+  type: list
+  elements: dict
+  sample:
+    - event_id: 117
+      model_name: llama-3-8b
+      environment: production
+      revision: 1f0c2a9b7d34
+      status: ready
+      weight: 100
+      valid_from: "2026-11-20T09:12:44.002+00:00"
+      valid_to: "2026-11-21T13:58:02.118+00:00"
+      actor: ada
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import Error
 from ..module_utils.registry._options import registry_options
-from ..module_utils.registry._query import entries, query_options
+from ..module_utils.registry._query import query_options, read
 from ..module_utils.registry._store import plain
 from ..module_utils.registry._target import target
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={**registry_options(), **query_options()}, supports_check_mode=True)
-    filters = {name: module.params[name] for name in ("model", "environment", "status", "revision", "organization")}
     try:
-        found = entries(target(module.params), filters, limit=module.params["limit"], offset=module.params["offset"])
+        found = read(target(module.params), module.params)
     except Error as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, entries=plain(found))
+    module.exit_json(changed=False, **{module.params["what"]: plain(found)})
 
 
 if __name__ == "__main__":

@@ -9,50 +9,139 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import typing as t
 
 from .._deadline import Deadline
+from .._errors import InputError
 from ._request import ENVIRONMENTS
 from ._session import opened
 from ._status import STATUSES
 from ._store import decoded
 from ._target import Target
 
-#: Option to the condition it adds.
-_ENTRY_FILTERS = {
-    "model": "e.model_name = ANY(%s::text[])",
-    "environment": "e.deployment_environment = ANY(%s::text[])",
-    "status": "e.deployment_status = ANY(%s::text[])",
-    "revision": "e.deployment_revision = ANY(%s::text[])",
-    "organization": "e.organization_id::text = ANY(%s::text[])",
-}
 
-_ENTRIES = (
-    "SELECT model_registry_entry(e)::text FROM model_registry_entries e WHERE e.deployment_id IS NOT NULL AND @ "
-    "ORDER BY e.model_name, e.deployment_environment, e.organization_id::text NULLS FIRST, e.deployment_updated_at DESC, e.deployment_id LIMIT %s OFFSET %s"
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """One kind of rows: where it is read, the names of its columns, its order. ``{at}`` is a moment that is asked for."""
+
+    source: str
+    order: str
+    prefix: str = ""
+    row: str = "to_jsonb(e)"
+    time: str = ""
+    always: str = "true"
+
+
+_PLACE = "e.model_name, e.@environment, e.organization_id::text NULLS FIRST"
+_KINDS = {
+    "entries": _Kind(
+        "model_registry_entries",
+        f"{_PLACE}, e.deployment_updated_at DESC, e.deployment_id",
+        "deployment_",
+        row="model_registry_entry(e)",
+        always="e.deployment_id IS NOT NULL",
+    ),
+    "routes": _Kind("model_routes", f"{_PLACE}, e.share DESC, e.revision, e.route_id"),
+    "events": _Kind("model_deployment_events", "e.event_id DESC", "deployment_", time="e.occurred_at"),
+    "history": _Kind("model_history", "e.event_id DESC", time="e.valid_from"),
+    # What was routable at a moment.
+    "live": _Kind("model_routes_at(%s::timestamptz)", f"{_PLACE}, e.revision, e.route_id"),
+}
+KINDS = tuple(name for name in _KINDS if name != "live")
+
+_STATEMENT = "SELECT @row::text FROM @source e WHERE @conditions ORDER BY @order LIMIT %s OFFSET %s"
+
+#: Option to the column it filters by, where the kind's prefix stands before it or not.
+_FILTERS = {
+    "model": "e.model_name",
+    "environment": "e.@environment",
+    "status": "e.@status",
+    "revision": "e.@revision",
+    "organization": "e.organization_id::text",
+}
+_EVERYTHING = (
+    "SELECT model_registry_entry(e)::text FROM model_registry_entries e WHERE e.deployment_environment = %s "
+    "ORDER BY e.model_name, e.deployment_updated_at NULLS FIRST, e.ctid"
 )
+_MOMENTS = ("at", "since", "until")
 
 
 def query_options() -> dict[str, dict[str, t.Any]]:
     """Options of vllm_registry_info beside those of the connection."""
     strings: dict[str, t.Any] = {"type": "list", "elements": "str"}
     return {
+        "what": {"type": "str", "choices": list(KINDS), "default": "entries"},
         "model": strings,
         "environment": {**strings, "choices": list(ENVIRONMENTS)},
         "status": {**strings, "choices": list(STATUSES)},
         "revision": strings,
         "organization": strings,
+        **{name: {"type": "str"} for name in _MOMENTS},
         "limit": {"type": "int", "default": 1000},
         "offset": {"type": "int", "default": 0},
     }
 
 
-def entries(target: Target, filters: t.Mapping[str, t.Sequence[str] | None], *, limit: int, offset: int) -> list[dict[str, t.Any]]:
-    """Entries of the registry (rows that are the platform's own are not), by model, environment and newest first."""
-    chosen = {name: list(values) for name, values in filters.items() if values}
-    conditions = " AND ".join(_ENTRY_FILTERS[name] for name in chosen) or "true"
+def read(target: Target, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """The rows of ``what``, sorted and one page of them; raises InputError for moments that are none or belong to another kind."""
+    statement, values = _statement(params)
     with opened(target, Deadline(target.timeout)) as session:
         session.begin()
-        found = session.query(_ENTRIES.replace("@", conditions), [*chosen.values(), limit, offset], what="reading the registry")
+        found = session.query(statement, values, what="reading the registry")
+        session.rollback()
+    return [decoded(text) for (text,) in found]
+
+
+def entries(target: Target, filters: t.Mapping[str, t.Any], *, limit: int = 1000, offset: int = 0) -> list[dict[str, t.Any]]:
+    """Entries of the registry (rows that are the platform's own are not), by model, environment and newest first."""
+    return read(target, {"what": "entries", **filters, "limit": limit, "offset": offset})
+
+
+def _statement(params: t.Mapping[str, t.Any]) -> tuple[str, list[t.Any]]:
+    what = params["what"]
+    moments = {name: _moment(name, params[name]) for name in _MOMENTS if params.get(name)}
+    if "at" in moments and what != "history":
+        raise InputError(f"at belongs to what: history; of {what} there is only what is there now")
+    kind = _KINDS["live" if "at" in moments else what]
+    if not kind.time and set(moments) - {"at"}:
+        raise InputError("since and until belong to what: events and, without at, to what: history")
+    if params["limit"] < 1 or params["offset"] < 0:
+        raise InputError(f"limit {params['limit']} and offset {params['offset']} are refused: at least 1, and at least 0")
+    values: list[t.Any] = [moments["at"]] if "at" in moments else []
+    conditions = [kind.always]
+    for name, column in _FILTERS.items():
+        if params.get(name):
+            conditions.append(f"{column} = ANY(%s::text[])")
+            values.append(list(params[name]))
+    for name, comparison in (("since", ">="), ("until", "<")):
+        if name in moments:
+            conditions.append(f"{kind.time} {comparison} %s::timestamptz")
+            values.append(moments[name])
+    # Names of tables and columns are the constants above; whatever was given is a parameter.
+    parts = {"@row": kind.row, "@source": kind.source, "@conditions": " AND ".join(conditions), "@order": kind.order, "@": kind.prefix}
+    statement = _STATEMENT
+    for place, part in parts.items():
+        statement = statement.replace(place, part)
+    return statement, [*values, params["limit"], params["offset"]]
+
+
+def _moment(name: str, text: str) -> str:
+    """ISO 8601 with its offset: without one it would mean another moment on another machine."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.datetime.min
+    if moment.tzinfo is None:
+        raise InputError(f"{name} {text[:60]!a} is refused: a moment such as 2026-11-21T14:00:00+00:00, with its offset from UTC")
+    return moment.isoformat()
+
+
+def everything(target: Target, environment: str) -> list[dict[str, t.Any]]:
+    """All rows of an environment, those that are the platform's own among them."""
+    with opened(target, Deadline(target.timeout)) as session:
+        session.begin()
+        found = session.query(_EVERYTHING, (environment,), what="reading the registry")
         session.rollback()
     return [decoded(text) for (text,) in found]
