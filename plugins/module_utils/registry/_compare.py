@@ -1,0 +1,159 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One reconciliation: reads the registry and the releases, probes, compares, and heals what a rule heals."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import typing as t
+
+from .._deadline import Deadline
+from .._errors import Error, InputError
+from ..operation import _holder
+from ..operation._client import Operation
+from . import _probe, _releases
+from ._change import change
+from ._difference import Difference, World, place
+from ._query import everything
+from ._reconcile import differences, needed
+from ._request import ENVIRONMENTS, request
+from ._result import result as row_result
+from ._target import Target
+
+Params = t.Mapping[str, t.Any]
+
+OUTCOMES = ("healed", "remaining", "inconclusive")
+API_SECONDS = 60.0
+
+
+def reconcile_options() -> dict[str, dict[str, t.Any]]:
+    """Options of vllm_registry_reconcile beside those of the registry, the cluster and the probes."""
+    strings: dict[str, t.Any] = {"type": "list", "elements": "str"}
+    return {
+        "environment": {"type": "str", "required": True, "choices": list(ENVIRONMENTS)},
+        "namespaces": {**strings, "default": []},
+        "model": strings,
+        "charts": {**strings, "default": ["vllm-deployment"]},
+        "releases": {"type": "bool", "default": True},
+        "endpoints": {"type": "dict", "default": {}},
+        "fix": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
+        "operation_wait_timeout": {"type": "int", "default": 150},
+        "actor": {"type": "str"},
+        "correlation_id": {"type": "str"},
+        "fail_on": {**strings, "choices": list(OUTCOMES), "default": list(OUTCOMES)},
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """A difference and what became of it."""
+
+    difference: Difference
+    outcome: str
+    error: str = ""
+    diff: dict[str, t.Any] | None = None
+
+
+def reconcile(target: Target, params: Params, *, check_mode: bool = False) -> list[Settled]:
+    if params["attempts"] < 1:
+        raise InputError("attempts must be at least 1")
+    found = differences(_look(target, params))
+    return [_settle(target, params, one, check_mode) for one in found]
+
+
+def _look(target: Target, params: Params) -> World:
+    """The registry is read first: what is deployed meanwhile then shows as a release without a row, never as a row without a release."""
+    models = params["model"] or []
+    rows = [row for row in everything(target, params["environment"]) if not models or row["model_name"] in models]
+    namespaces = {*params["namespaces"], *(namespace for namespace, release in map(place, rows) if namespace and release)}
+    releases: _releases.Places = {}
+    unseen: dict[str, str] = {}
+    if params["releases"]:
+        client = _probe.api(params, Deadline(API_SECONDS))
+        releases, unseen = _releases.read(client, namespaces, params["environment"], params["charts"])
+        releases = {where: release for where, release in releases.items() if not models or release.model in models}
+    routed, running = needed(rows, releases)
+    subjects = [*map(_probe.of_entry, routed), *(_probe.Subject(one.model, one.endpoint, one.namespace, one.name) for one in running)]
+    # A row and the release behind it are asked once.
+    asked = list(dict.fromkeys(subjects))
+    answers = dict(zip(asked, _probe.probe_all(asked, params), strict=True))
+    probes = [answers[subject] for subject in subjects]
+    return World(
+        environment=params["environment"],
+        rows=rows,
+        releases=releases,
+        row_probes={str(row["deployment_id"]): probed for row, probed in zip(routed, probes, strict=False)},
+        release_probes={(one.namespace, one.name): probed for one, probed in zip(running, probes[len(routed) :], strict=True)},
+        unseen=unseen,
+        endpoints=params["endpoints"],
+        compares_releases=params["releases"],
+        force=params["force"],
+    )
+
+
+def _settle(target: Target, params: Params, found: Difference, check_mode: bool) -> Settled:
+    if not found.certain:
+        return Settled(found, "inconclusive")
+    if found.request is None or not params["fix"]:
+        return Settled(found, "remaining")
+    said = {name: params[name] for name in ("actor", "correlation_id") if params[name]}
+    try:
+        with _operation(params, found, check_mode):
+            outcome = change(target, request({**found.request, **said}), check_mode=check_mode)
+    except Error as error:
+        return Settled(found, "remaining", str(error))
+    return Settled(found, "healed", diff=row_result(outcome)["diff"])
+
+
+@contextlib.contextmanager
+def _operation(params: Params, found: Difference, check_mode: bool) -> t.Iterator[None]:
+    """Nobody deploys, promotes or rolls this release back meanwhile. Whoever did while we waited has raised the row's version."""
+    if check_mode or not (found.release and found.namespace and params["releases"]):
+        yield
+        return
+    wait = params["operation_wait_timeout"]
+    client = _probe.api(params, Deadline(wait + API_SECONDS))
+    owner = _holder.me(os.getpid(), {"awx_job_id": params["correlation_id"], "awx_user_name": params["actor"]}, "reconcile")
+    operation = Operation(client, found.namespace, f"inference-vllm-{found.release}", owner)
+    operation.acquire(Deadline(wait), lambda _text: None)
+    try:
+        yield
+    finally:
+        operation.release()
+
+
+def result(settled: t.Sequence[Settled], fail_on: t.Collection[str]) -> dict[str, t.Any]:
+    """The module's result; what ``fail_on`` lists fails it, with every difference in the message."""
+    counts = {outcome: sum(1 for one in settled if one.outcome == outcome) for outcome in OUTCOMES}
+    lines = [f"{one.difference.kind} ({one.outcome}): {_name(one.difference)}: {one.difference.message}{_after(one)}" for one in settled]
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    return {
+        "changed": counts["healed"] > 0,
+        "failed": any(counts[outcome] for outcome in fail_on),
+        "differences": [_entry(one) for one in settled],
+        "counts": counts,
+        "diff": [{**one.diff, "before_header": _name(one.difference), "after_header": _name(one.difference)} for one in settled if one.diff],
+        "msg": f"{len(settled)} differences: {summary}; {'; '.join(lines)}" if settled else "the registry, the releases and the endpoints agree",
+    }
+
+
+def _entry(settled: Settled) -> dict[str, t.Any]:
+    found = settled.difference
+    entry = {name: getattr(found, name) for name in ("kind", "model", "environment", "revision", "release", "namespace", "message")}
+    return {**entry, "outcome": settled.outcome, "error": settled.error, "heals": found.request is not None}
+
+
+def _name(found: Difference) -> str:
+    return f"{found.model} {found.revision}".strip()
+
+
+def _after(settled: Settled) -> str:
+    return f" ({settled.error})" if settled.error else ""

@@ -1,0 +1,192 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vllm_registry_reconcile
+short_description: Compare the registry with the Helm releases and what answers, and heal differences
+description:
+  - Reads all rows of an environment, the deployed Helm releases of our chart in its namespaces, and probes what is routable or runs.
+  - Without O(fix) nothing is changed. With it each difference that a rule heals is healed by a change of the registry, under the operation lease of the
+    release, and only while nobody else has changed the row since. No release is ever changed or deleted, and no row is deleted.
+  - A C(duplicate) is a release that several routable revisions claim, or a routable row of the platform's beside one of the registry's.
+    The revision that runs keeps the traffic, the others become C(superseded).
+  - An C(orphan) is a routable row whose release is gone. When its endpoint does not answer either it becomes C(failed); when it answers, a person must look.
+  - A C(wrong_endpoint) is another one than the release's Service, and not listed in O(endpoints). It is set right when the Service's pods answer.
+  - A C(wrong_revision) is a row for another revision than its release runs. When the one that runs was routable before and answers, it is C(ready) again.
+  - A C(dead) row is routable and its endpoint does not answer. It becomes C(failed) when another revision of the model answers and has traffic,
+    else C(degraded).
+  - An C(unregistered) release runs without a row. It gets one that is C(pending), never routable; the playbook C(register) verifies and registers it.
+  - An C(unrouted) release answers, was routable before, and nothing of the model is; it is C(ready) again.
+  - What cannot be found out is inconclusive, and is never healed.
+author:
+  - The inference.vllm authors (@inference-vllm)
+extends_documentation_fragment:
+  - inference.vllm._attributes
+  - inference.vllm._attributes.actiongroup_vllm
+  - inference.vllm._registry
+  - inference.vllm._probe
+attributes:
+  check_mode:
+    support: full
+    details: With O(fix) it says what would be healed.
+  diff_mode:
+    support: full
+    details: The rows before and after, for each difference that was healed.
+  idempotent:
+    support: full
+options:
+  environment:
+    description: Environment to reconcile.
+    type: str
+    required: true
+    choices: [development, staging, production]
+  namespaces:
+    description: Namespaces of the environment's releases. Those that rows name are looked at in any case.
+    type: list
+    elements: str
+    default: []
+  model:
+    description: Only these models.
+    type: list
+    elements: str
+  charts:
+    description: Names of charts whose releases serve models.
+    type: list
+    elements: str
+    default: [vllm-deployment]
+  releases:
+    description: Whether Helm releases are compared. Without, only rows and what answers, for environments that something else than Helm delivers to.
+    type: bool
+    default: true
+  endpoints:
+    description: Endpoints by model that are meant to be others than the release's Service, such as an ingress.
+    type: dict
+    default: {}
+  fix:
+    description: Whether differences are healed.
+    type: bool
+    default: false
+  force:
+    description:
+      - Whether rows are called C(failed) even when several releases are missing and not one is there, which is what a wrong cluster looks like.
+    type: bool
+    default: false
+  operation_wait_timeout:
+    description: Seconds to wait for another operation on a release that has something to heal; one that was left behind is taken over after its duration.
+    type: int
+    default: 150
+  actor:
+    description: Who asks, a person or a job; stored in the events.
+    type: str
+  correlation_id:
+    description: Job that the reconciliation belongs to; stored in the events.
+    type: str
+  fail_on:
+    description: Outcomes that fail the task, so that the exit code says whether anything differed. Leave out V(healed) when only what is left matters.
+    type: list
+    elements: str
+    choices: [healed, remaining, inconclusive]
+    default: [healed, remaining, inconclusive]
+requirements:
+  - kubernetes >= 24.2.0 (Python package)
+seealso:
+  - module: inference.vllm.vllm_registry
+  - module: inference.vllm.vllm_registry_health
+"""
+
+EXAMPLES = r"""
+- name: Does anything differ in staging
+  inference.vllm.vllm_registry_reconcile:
+    environment: staging
+    namespaces: [staging]
+
+- name: Heal what a rule heals, and fail for what is left
+  inference.vllm.vllm_registry_reconcile:
+    environment: staging
+    namespaces: [staging]
+    fix: true
+    fail_on: [remaining, inconclusive]
+"""
+
+RETURN = r"""
+differences:
+  description: What differs, by model.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(duplicate), V(orphan), V(wrong_endpoint), V(wrong_revision), V(dead), V(unregistered) or V(unrouted).
+      type: str
+    model:
+      description: The model.
+      type: str
+    environment:
+      description: Its environment.
+      type: str
+    revision:
+      description: The revision concerned.
+      type: str
+    release:
+      description: Its Helm release.
+      type: str
+    namespace:
+      description: Namespace of the release.
+      type: str
+    message:
+      description: What was seen, and for what no rule heals, the next step.
+      type: str
+    outcome:
+      description: V(healed), V(remaining) or V(inconclusive).
+      type: str
+    error:
+      description: Why it was not healed, when that was tried.
+      type: str
+    heals:
+      description: Whether a rule heals it.
+      type: bool
+  sample:
+    - kind: orphan
+      model: llama-3-8b
+      environment: staging
+      revision: 1f0c2a9b7d34
+      release: llama-3-8b-staging
+      namespace: staging
+      message: Helm has no deployed release llama-3-8b-staging in namespace staging, and Deployment staging/llama-3-8b-staging does not exist
+      outcome: remaining
+      error: ""
+      heals: true
+counts:
+  description: How many differences had which outcome.
+  returned: always
+  type: dict
+  sample: {healed: 0, remaining: 1, inconclusive: 0}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import Error
+from ..module_utils.registry._compare import reconcile, reconcile_options, result
+from ..module_utils.registry._options import registry_options
+from ..module_utils.registry._probe import probe_options
+from ..module_utils.registry._target import target
+
+
+def main() -> None:
+    spec = {**registry_options(), **probe_options(), **reconcile_options()}
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    try:
+        answer = result(reconcile(target(module.params), module.params, check_mode=module.check_mode), module.params["fail_on"])
+    except Error as error:
+        module.fail_json(msg=str(error))
+    if answer.pop("failed"):
+        module.fail_json(**answer)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()
