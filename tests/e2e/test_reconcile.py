@@ -1,0 +1,108 @@
+"""Reconciliation of a model that really runs: each difference is made as accidents make it, told, and healed by its rule."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import typing as t
+
+import psycopg
+
+from plugins.module_utils.registry import _compare, _probe, _target
+from tests.e2e.conftest import Site, environment
+
+FIX = ("-e", "reconcile_fix=true")
+
+
+def database(site: Site, statement: str, *values: t.Any) -> None:
+    """What somebody does by hand, as the operator's database user."""
+    with psycopg.connect(**site.lab.database("operator"), autocommit=True) as connection:
+        connection.execute(statement.encode(), values)
+
+
+def reconciled(site: Site, model: str, *, fix: bool, check_mode: bool = False) -> list[tuple[str, str]]:
+    """Kind and outcome of each difference, by what the module calls, without the seconds that a play takes."""
+    options = site.lab.database("operator")
+    target = _target.target(
+        {
+            "login_host": options["host"],
+            "login_port": options["port"],
+            "login_user": options["user"],
+            "login_password": options["password"],
+            "login_db": options["dbname"],
+            "ssl_mode": "disable",
+        },
+        {},
+    )
+    known = {name: option.get("default") for name, option in {**_probe.probe_options(), **_compare.reconcile_options()}.items()}
+    given = {"environment": "development", "namespaces": [site.namespace], "model": [model], "fix": fix, "kubeconfig": str(site.lab.kubeconfig())}
+    given |= {"endpoint_api_key": site.lab.env()["VLLM_API_KEY"], "actor": "tester"}
+    found = _compare.reconcile(target, {**known, **given}, check_mode=check_mode)
+    return [(one.difference.kind, one.outcome) for one in found]
+
+
+def told_then_healed(site: Site, model: str, kind: str, after: list[tuple[str, str]]) -> None:
+    assert reconciled(site, model, fix=False) == [(kind, "remaining")]
+    assert reconciled(site, model, fix=True) == [(kind, "healed")]
+    assert reconciled(site, model, fix=True) == after
+
+
+def helm(site: Site, *words: str) -> None:
+    command = [str(site.lab.bin / "helm3"), *words, "-n", site.namespace]
+    subprocess.run(command, env=environment(site.lab), check=True, capture_output=True, timeout=60)
+
+
+def test_each_difference_is_told_by_the_exit_code_and_healed_by_its_rule(site: Site) -> None:
+    model = site.model("drift")
+    release, where = f"{model}-development", ("-e", json.dumps({"reconcile_models": [f"drift-{site.namespace}"], "reconcile_pause": 0.2}))
+    assert site.play().code == 0
+    agrees = site.play(*where, playbook="playbooks/reconcile.yml")
+    assert agrees.code == 0, agrees.tail
+    assert "the registry, the releases and the endpoints agree" in agrees.words
+
+    # The row is lost: a pending one takes its place, and only a verification makes it routable.
+    database(site, "DELETE FROM model_registry_entries WHERE model_name = %s", model)
+    told = site.play(*where, playbook="playbooks/reconcile.yml")
+    assert told.code == 2, told.tail
+    assert f"remaining: unregistered {model}" in told.words
+    assert "which answers and has no row: run the playbook register" in told.words
+    assert site.rows(model) == []
+    assert (reconciled(site, model, fix=True, check_mode=True), site.rows(model)) == ([("unregistered", "healed")], [])
+    healed = site.play(*where, *FIX, playbook="playbooks/reconcile.yml")
+    assert (healed.code, healed.counts["localhost"]["changed"]) == (2, 1), healed.tail
+    assert [row["deployment_status"] for row in site.rows(model)] == ["pending"]
+    assert reconciled(site, model, fix=True) == []
+    assert site.play(playbook="register.yml").code == 0
+    right = site.ready(model)["deployment_endpoint"]
+
+    # Someone edits the endpoint.
+    database(site, "UPDATE model_registry_entries SET deployment_endpoint = 'wrong:8000' WHERE model_name = %s", model)
+    told_then_healed(site, model, "wrong_endpoint", [])
+    assert site.ready(model)["deployment_endpoint"] == right
+
+    # A second revision claims the release, and the one that runs becomes superseded by hand.
+    database(
+        site,
+        """INSERT INTO model_registry_entries (deployment_id, model_name, deployment_environment, deployment_revision, deployment_status, deployment_endpoint,
+        deployment_weight, deployment_namespace, deployment_release) VALUES (gen_random_uuid(), %s, 'development', 'other', 'ready', 'x:1', 50, %s, %s)""",
+        model,
+        site.namespace,
+        release,
+    )
+    told_then_healed(site, model, "duplicate", [])
+    database(site, "UPDATE model_registry_entries SET deployment_status = 'superseded' WHERE model_name = %s", model)
+    told_then_healed(site, model, "unrouted", [])
+    assert site.ready(model)["deployment_endpoint"] == right
+
+    # Its pods are gone: it is the only one, so it stays, and everybody sees that it is degraded.
+    site.lab.kubectl("scale", f"deployment/{release}", "--replicas=0", "-n", site.namespace, "--timeout=60s")
+    site.lab.kubectl("wait", "--for=delete", "pod", "-l", f"app.kubernetes.io/instance={release}", "-n", site.namespace, "--timeout=60s")
+    told_then_healed(site, model, "dead", [("dead", "remaining")])
+    assert [row["deployment_status"] for row in site.rows(model) if row["deployment_revision"] != "other"] == ["degraded"]
+
+    # The release is gone too.
+    helm(site, "uninstall", release)
+    told_then_healed(site, model, "orphan", [])
+    row = next(row for row in site.rows(model) if row["deployment_revision"] != "other")
+    assert row["deployment_status"] == "failed"
+    assert "Helm has no deployed release" in row["deployment_reason"]
