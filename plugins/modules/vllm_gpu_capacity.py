@@ -25,7 +25,7 @@ extends_documentation_fragment:
   - inference.vllm._kubernetes
 options:
   namespace:
-    description: Namespace that the pods will be in. Its ResourceQuotas are counted.
+    description: Namespace that the pods will be in. Its ResourceQuotas and LimitRanges are counted.
     type: str
     default: default
   replicas:
@@ -196,12 +196,12 @@ replicas:
   returned: when a pod is given
   sample: 2
 certain:
-  description: How many of them are placed in whatever order the scheduler takes the nodes.
+  description: How many of them the quotas let in and are placed in whatever order the scheduler takes the nodes.
   type: int
   returned: when a pod is given
   sample: 2
 possible:
-  description: How many are placed in the best order. It differs from RV(certain) only where rules between pods make the order matter.
+  description: The same in the best order. It differs from RV(certain) only where rules between pods make the order matter.
   type: int
   returned: when a pod is given
   sample: 2
@@ -211,7 +211,7 @@ placements:
   returned: when a pod is given
   sample: {gpu-0: 1, gpu-1: 1}
 slots:
-  description: How many of the pod there is room for in all. With rules between pods it is counted up to 100.
+  description: How many of the pod there is room for in all, quotas included. With rules between pods it is counted up to 100.
   type: int
   returned: when a pod is given
   sample: 16

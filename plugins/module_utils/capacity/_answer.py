@@ -29,12 +29,16 @@ _MANY, _SOME = 1_000_000, 100
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """Everything that is said about one pod at one moment; ``_report`` puts it into the module's result."""
+    """Everything that is said about one pod at one moment; ``_report`` puts it into the module's result.
+
+    ``packing`` is what the nodes have room for, ``granted`` what of it quotas and gates let through.
+    """
 
     pod: Wanted
     replicas: int
     fits: str
     packing: Packing
+    granted: Packing
     slots: int
     rooms: tuple[Room, ...]
     ruled_out: dict[str, Reason]
@@ -56,7 +60,9 @@ def answer(pod: Wanted, replicas: int, snapshot: Snapshot, how: Replacement | No
     rules = placing.rules(stay)
     rooms = placing.rooms(stay)
     packing = placing.pack(stay, replicas)
-    quota = placing.quota_rows(replicas, [usage for _pod, usage in snapshot.replaced])
+    back = [usage for _pod, usage in snapshot.replaced]
+    quota = placing.quota_rows(replicas, back)
+    allowed = 0 if pod.kept_out() else _quota.allowed(quota, replicas)
     surge = _rollout.surge(placing, replicas, replacement)
     unknowns = (*pod.unknowns, *snapshot.blind, *_dra(placing, packing))
     fits = _fits(pod, packing, replicas, quota, unknowns)
@@ -67,7 +73,8 @@ def answer(pod: Wanted, replicas: int, snapshot: Snapshot, how: Replacement | No
         replicas=replicas,
         fits=fits,
         packing=packing,
-        slots=placing.pack(stay, _MANY if rules is None or not rules.dynamic() else _SOME).possible,
+        granted=packing if allowed >= packing.possible else placing.pack(stay, allowed),
+        slots=_slots(placing, stay, back, most=_MANY if rules is None or not rules.dynamic() else _SOME),
         rooms=tuple(rooms),
         ruled_out=_ruled_out(rules, rooms),
         excluded=placing.excluded,
@@ -85,13 +92,18 @@ def answer(pod: Wanted, replicas: int, snapshot: Snapshot, how: Replacement | No
 def _fits(pod: Wanted, packing: Packing, replicas: int, quota: c.Sequence[_quota.Row], unknowns: c.Sequence[Unknown]) -> str:
     if replicas == 0:
         return YES
-    if pod.gates or any(row.short or row.refused for row in quota):
+    if pod.kept_out() or any(row.short or row.refused for row in quota):
         return NO
     if packing.possible < replicas:
         return UNKNOWN if any(unknown.opens for unknown in unknowns) else NO
     if unknowns or packing.certain < replicas or any(row.unknown for row in quota):
         return UNKNOWN
     return YES
+
+
+def _slots(placing: Placing, stay: _rollout.PodsByNode, back: c.Sequence[_quota.Usage], *, most: int) -> int:
+    allowed = 0 if placing.pod.kept_out() else _quota.allowed(placing.quota_rows(most, back), most)
+    return placing.pack(stay, allowed).possible
 
 
 def _dra(placing: Placing, packing: Packing) -> c.Iterator[Unknown]:

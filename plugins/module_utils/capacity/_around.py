@@ -21,7 +21,13 @@ from ._snapshot import Volume
 from ._source import Source
 from ._wanted import Unknown, Wanted, wanted
 
-_ZONES = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region")
+#: Labels of volumes that tie them to nodes, and the label of today that stands in for each on a node.
+_ZONES = {
+    "topology.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region": "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+}
 _DEVICES = "/apis/resource.k8s.io/v1"
 #: Stands for devices that are not bound to one node.
 EVERYWHERE = "*"
@@ -38,7 +44,7 @@ def pod(source: Source, request: Request) -> Wanted:
         request.namespace,
         runtime_class=source.named(f"/apis/node.k8s.io/v1/runtimeclasses/{runtime}") if runtime else None,
         priority=int((found or {}).get("value") or 0),
-        limit_defaults=_limit_defaults(source, spec, request.namespace),
+        limit_ranges=source.items(f"/api/v1/namespaces/{request.namespace}/limitranges"),
     )
 
 
@@ -107,9 +113,9 @@ def _terms(source: Source, claim: str, volume: Json) -> c.Iterator[Volume]:
     required = (spec.get("nodeAffinity") or {}).get("required")
     if required:
         yield Volume(claim, tuple(required.get("nodeSelectorTerms") or ()))
-    for key in _ZONES:
+    for key, current in _ZONES.items():
         if key in labels:
-            yield Volume(claim, ({"matchExpressions": [{"key": key, "operator": "In", "values": labels[key].split("__")}]},))
+            yield Volume(claim, tuple({"matchExpressions": expressions} for expressions in _zone(key, current, labels[key].split("__"))))
     if "ReadWriteOncePod" in (spec.get("accessModes") or ()):
         source.blind.append(Unknown(f"the volume of its PersistentVolumeClaim {claim} may be used by one pod only (ReadWriteOncePod)"))
     driver = (spec.get("csi") or {}).get("driver")
@@ -117,25 +123,14 @@ def _terms(source: Source, claim: str, volume: Json) -> c.Iterator[Volume]:
         source.blind.append(Unknown(f"nodes attach only so many volumes of the driver {driver}, which are not counted here"))
 
 
+def _zone(key: str, current: str, values: list[str]) -> c.Iterator[list[Json]]:
+    """The ways in which a node may meet a volume's zone; one without any such label belongs to a cluster of one zone."""
+    yield [{"key": key, "operator": "In", "values": values}]
+    if key != current:
+        yield [{"key": key, "operator": "DoesNotExist"}, {"key": current, "operator": "In", "values": values}]
+    yield [{"key": each, "operator": "DoesNotExist"} for each in _ZONES]
+
+
 def _limited(node: Json, driver: str) -> bool:
     drivers: t.Iterable[Json] = (node.get("spec") or {}).get("drivers") or ()
     return any(each.get("name") == driver and (each.get("allocatable") or {}).get("count") is not None for each in drivers)
-
-
-def _limit_defaults(source: Source, spec: Json, namespace: str) -> Json:
-    """What a LimitRange gives to containers that do not say; asked only when one does not."""
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    if all(_complete(container) for container in containers):
-        return {}
-    merged: dict[str, dict[str, t.Any]] = {"default": {}, "defaultRequest": {}}
-    for item in source.items(f"/api/v1/namespaces/{namespace}/limitranges"):
-        for entry in item["spec"].get("limits") or ():
-            if entry.get("type") == "Container":
-                for section, values in merged.items():
-                    values.update(entry.get(section) or {})
-    return merged
-
-
-def _complete(container: Json) -> bool:
-    limits = (container.get("resources") or {}).get("limits") or {}
-    return "cpu" in limits and "memory" in limits

@@ -28,19 +28,21 @@ class Usage:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line of one quota, in thousandths. ``need`` is for all replicas, less what the replaced pods give back."""
+    """One line of one quota, in thousandths. ``need`` is for all replicas, less what the replaced pods give back; ``each`` is for one."""
 
     quota: str
     resource: str
     hard: int
     used: int
     need: int
+    each: int
     refused: str = ""
     unknown: str = ""
 
     @property
     def short(self) -> int:
-        return max(0, self.used + self.need - self.hard)
+        # A line that the pod takes nothing of lets it in, however overdrawn it is.
+        return max(0, self.used + self.need - self.hard) if self.each else 0
 
 
 def rows(quotas: c.Iterable[Json], pod: Wanted, replicas: int, given_back: c.Sequence[Usage]) -> list[Row]:
@@ -50,6 +52,17 @@ def rows(quotas: c.Iterable[Json], pod: Wanted, replicas: int, given_back: c.Seq
         if all(_in_scope(scope, pod) for scope in _scopes(quota)):
             found += [row for row in _lines(quota, pod, replicas, given_back) if row]
     return found
+
+
+def allowed(found: c.Iterable[Row], replicas: int) -> int:
+    """How many of ``replicas`` the quotas let into the namespace; the others are not even made."""
+    most = replicas
+    for row in found:
+        if row.refused:
+            return 0
+        if row.short:
+            most = min(most, max(0, (row.hard - row.used - row.need + row.each * replicas) // row.each))
+    return most
 
 
 def usage(manifest: Json, where: str) -> Usage:
@@ -69,7 +82,7 @@ def _lines(quota: Json, pod: Wanted, replicas: int, given_back: c.Sequence[Usage
             continue
         back = sum(_counted(resource, usage) or 0 for usage in given_back)
         unknown = "" if resource in used else "its use is not known yet: the quota controller has not counted it"
-        yield Row(name, resource, limit, used.get(resource, 0), each * replicas - back, _unspecified(resource, pod), unknown)
+        yield Row(name, resource, limit, used.get(resource, 0), each * replicas - back, each, _unspecified(resource, pod), unknown)
 
 
 def _counted(resource: str, usage: Usage) -> int | None:

@@ -8,6 +8,7 @@
 """Rules between pods: topology spread, pod affinity and anti-affinity, as counts per topology domain.
 
 Counts change with every replica that is placed, so they can be added to and taken from again while a packing is searched.
+A nominated pod counts on its own node alone, and only for pods of lower or equal priority.
 """
 
 from __future__ import annotations
@@ -34,9 +35,13 @@ class _Domains:
     own: int
     adds: int
 
-    def allows(self, value: str) -> bool:
-        least = min(self.counts.values(), default=0) if len(self.counts) >= self.rule.min_domains else 0
-        return self.counts.get(value, 0) + self.own - least <= self.rule.max_skew
+    def allows(self, value: str, nominated: int = 0) -> bool:
+        """``nominated`` pods that match are to come to the domain: it must hold with them and without."""
+        return self._holds(value, self.counts) and (not nominated or self._holds(value, {**self.counts, value: self.counts.get(value, 0) + nominated}))
+
+    def _holds(self, value: str, counts: c.Mapping[str, int]) -> bool:
+        least = min(counts.values(), default=0) if len(counts) >= self.rule.min_domains else 0
+        return counts.get(value, 0) + self.own - least <= self.rule.max_skew
 
 
 class Rules:
@@ -49,6 +54,7 @@ class Rules:
         self._anti: collections.Counter[_Pair] = collections.Counter()
         self._affine: collections.Counter[_Pair] = collections.Counter()
         self._blocked: set[_Pair] = set()
+        self._nominated: dict[str, list[Pod]] = {}
         for node in nodes:
             for other in pods.get(node.name, ()):
                 self._count(node, other)
@@ -60,7 +66,7 @@ class Rules:
             key = domains.rule.topology_key
             if key not in node.labels:
                 return Reason("topology_spread", f"lacks the label {key} that the pod's topologySpreadConstraint counts by")
-            if not domains.allows(node.labels[key]):
+            if not domains.allows(node.labels[key], self._coming(domains.rule, node)):
                 return Reason("topology_spread", f"would break the topologySpreadConstraint over {key} with one more (maxSkew {domains.rule.max_skew})")
         if not self._near(node):
             return Reason("pod_affinity", "does not meet the pod's required pod affinity")
@@ -69,6 +75,8 @@ class Rules:
                 return Reason("pod_anti_affinity", f"shares its {term.topology_key} with a pod that the required pod anti-affinity forbids")
         if self._blocked and any(pair in self._blocked for pair in node.labels.items()):
             return Reason("pod_anti_affinity", "shares a topology domain with a pod whose own anti-affinity forbids this one")
+        if any(self._apart(node, other) for other in self._nominated.get(node.name, ())):
+            return Reason("pod_anti_affinity", "is nominated for a pod that a required pod anti-affinity keeps apart from this one")
         return None
 
     def place(self, node: Node, step: int = 1) -> None:
@@ -87,7 +95,7 @@ class Rules:
 
     def dynamic(self) -> int:
         """How many rules change as replicas are placed; with at most one (and no affinity) the order cannot matter."""
-        if self._own_affine and not self._affine:
+        if (self._own_affine and not self._affine) or (self._nominated and self._spread):
             return 2
         return sum(bool(domains.adds) for domains in self._spread) + len({term.topology_key for term in self._own_anti})
 
@@ -102,10 +110,19 @@ class Rules:
             key = term.topology_key
             value = node.labels.get(key)
             parts.append(value if value is None or (key, value) in shared else ("", self._anti[(key, value)] > 0, (key, value) in self._affine))
-        return (*parts, self._blocked_here(node))
+        return (*parts, self._blocked_here(node), node.name if node.name in self._nominated else "")
 
     def topology_keys(self) -> set[str]:
         return {rule.rule.topology_key for rule in self._spread} | {term.topology_key for term in (*self._pod.anti_terms, *self._pod.affinity_terms)}
+
+    def _coming(self, rule: Spread, node: Node) -> int:
+        """Pods that are nominated for the node and that the constraint counts once they are there."""
+        pods = self._nominated.get(node.name, ())
+        return sum(other.namespace == self._pod.namespace and _labels.matches(rule.selector, other.labels) for other in pods)
+
+    def _apart(self, node: Node, other: Pod) -> bool:
+        theirs = any(term.topology_key in node.labels and self._meets(term, self._pod.namespace, self._pod.labels) for term in other.anti_terms)
+        return theirs or any(term.topology_key in node.labels and self._meets(term, other.namespace, other.labels) for term in self._pod.anti_terms)
 
     def _blocked_here(self, node: Node) -> bool:
         return bool(self._blocked) and any(pair in self._blocked for pair in node.labels.items())
@@ -147,6 +164,8 @@ class Rules:
 
     def _count(self, node: Node, other: Pod) -> None:
         if other.nominated:
+            if other.priority >= self._pod.priority:
+                self._nominated.setdefault(node.name, []).append(other)
             return
         for term in other.anti_terms:
             if term.topology_key in node.labels and self._meets(term, self._pod.namespace, self._pod.labels):

@@ -14,7 +14,7 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from . import _objects, _requests
+from . import _limits, _objects, _requests
 from ._objects import HostPort, Term
 from ._requests import Amounts, Json, Millis
 
@@ -47,7 +47,10 @@ class Spread:
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """All that decides where the pod may go. ``unknowns`` are the rules that are not modelled, each in words."""
+    """All that decides where the pod may go. ``unknowns`` are the rules that are not modelled, each in words.
+
+    ``refusal`` is why the namespace would not let it in at all, or empty.
+    """
 
     namespace: str
     labels: c.Mapping[str, str]
@@ -65,19 +68,24 @@ class Wanted:
     claims: tuple[str, ...]
     priority: int
     preempts: bool
+    refusal: str
     spec: Json
     unknowns: tuple[Unknown, ...]
 
     def rules_between_pods(self) -> bool:
         return bool(self.spread or self.affinity_terms or self.anti_terms)
 
+    def kept_out(self) -> bool:
+        """Whether no node could take it, whatever room it has."""
+        return bool(self.gates or self.refusal)
 
-def wanted(template: Json, namespace: str, *, runtime_class: Json | None = None, priority: int = 0, limit_defaults: Json | None = None) -> Wanted:
+
+def wanted(template: Json, namespace: str, *, runtime_class: Json | None = None, priority: int = 0, limit_ranges: c.Sequence[Json] = ()) -> Wanted:
     """Of a PodTemplateSpec (or a whole Pod). Raises InputError for what the API server would refuse."""
     metadata, spec = template.get("metadata") or {}, dict(template.get("spec") or {})
     if not spec.get("containers"):
         raise InputError("the pod template has no spec.containers; give pod_template as helm template renders it, or resources")
-    spec = _with_defaults(_with_runtime_class(spec, runtime_class), limit_defaults or {})
+    spec = _with_defaults(_with_runtime_class(spec, runtime_class), _limits.defaults(limit_ranges))
     labels = {HASH_LABEL: NEW_HASH, **(metadata.get("labels") or {})}
     requests = _requests.requests(spec, None, "the pod template")
     _requests.check_names(requests, "the pod template")
@@ -100,20 +108,24 @@ def wanted(template: Json, namespace: str, *, runtime_class: Json | None = None,
         claims=_claims(spec.get("volumes") or ()),
         priority=spec.get("priority") or priority,
         preempts=spec.get("preemptionPolicy") != "Never",
+        refusal=_limits.refusal(limit_ranges, spec),
         spec=spec,
         unknowns=tuple(_unknowns(spec)),
     )
 
 
 def _with_defaults(spec: dict[str, t.Any], limit_defaults: Json) -> dict[str, t.Any]:
-    """Requests default to limits: of a container, then of the pod as a whole (KEP-2837)."""
-    for key in ("containers", "initContainers"):
-        if spec.get(key):
-            spec[key] = [_container(entry, limit_defaults) for entry in spec[key]]
+    """Requests default to limits: of a container, then of the pod as a whole (KEP-2837); the namespace's defaults come last."""
+    spec = _with_containers(spec, {})
     pod_level = spec.get("resources") or {}
     if pod_level.get("requests") or pod_level.get("limits"):
         spec["resources"] = _pod_level(spec, pod_level)
-    return spec
+    return _with_containers(spec, limit_defaults)
+
+
+def _with_containers(spec: dict[str, t.Any], limit_defaults: Json) -> dict[str, t.Any]:
+    lists = {key: [_container(entry, limit_defaults) for entry in spec[key]] for key in ("containers", "initContainers") if spec.get(key)}
+    return {**spec, **lists}
 
 
 def _container(container: Json, limit_defaults: Json) -> Json:
@@ -218,6 +230,7 @@ def _unknowns(spec: Json) -> c.Iterator[Unknown]:
     for field in ("schedulingGroup", "workloadRef"):
         if spec.get(field):
             yield Unknown(f"its {field} makes it one of a group that is scheduled together")
+    yield from _declared(spec)
     for entry in spec.get("tolerations") or ():
         if entry.get("operator") not in (None, "", "Exists", "Equal"):
             yield Unknown(f"its toleration of {entry.get('key')} uses the operator {entry['operator']}", opens=True)
@@ -225,3 +238,12 @@ def _unknowns(spec: Json) -> c.Iterator[Unknown]:
         kinds = [key for key in volume if key not in ("name", "persistentVolumeClaim", *_FREE_VOLUMES)]
         if kinds:
             yield Unknown(f"its volume {volume.get('name')} is of kind {kinds[0]}, which may tie it to some nodes")
+
+
+def _declared(spec: Json) -> c.Iterator[Unknown]:
+    """What needs a feature that nodes declare (KEP-5328); from Kubernetes 1.36 on the scheduler looks for it."""
+    if spec.get("hostNetwork") and spec.get("hostUsers") is False:
+        yield Unknown("it has hostNetwork with hostUsers false, which only nodes that declare that feature take")
+    containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+    if any(rule.get("action") == "RestartAllContainers" for container in containers for rule in container.get("restartPolicyRules") or ()):
+        yield Unknown("it has restartPolicyRules with RestartAllContainers, which only nodes that declare that feature take")

@@ -74,6 +74,8 @@ def _unknown(answer: Answer) -> str:
 
 
 def _does_not_fit(answer: Answer) -> str:
+    if answer.pod.refusal:
+        return f"No replica can be made: {answer.pod.refusal}; change the model's resources, or the LimitRange."
     if answer.pod.gates:
         return f"The scheduling gate {answer.pod.gates[0]} keeps the pod out until it is removed."
     refused = next((row for row in answer.quota if row.refused), None)

@@ -41,6 +41,10 @@ def quota(hard: Json, used: Json, **spec: t.Any) -> Json:
     return {"metadata": {"name": "gpus"}, "spec": {"hard": hard, **spec}, "status": {"hard": hard, "used": used}}
 
 
+def limit_range(kind: str = "Container", **entry: Json) -> Json:
+    return {"metadata": {"name": "sizes"}, "spec": {"limits": [{"type": kind, **entry}]}}
+
+
 def snapshot(nodes: list[Json], pods: list[Json] | None = None, *, replaced: str = "", quotas: list[Json] | None = None, **more: t.Any) -> Snapshot:
     parsed = [Pod.parse(each) for each in pods or []]
     by_node = {each["metadata"]["name"]: [pod for pod in parsed if pod.node == each["metadata"]["name"]] for each in nodes}

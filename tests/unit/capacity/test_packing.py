@@ -107,6 +107,30 @@ def test_a_pod_that_is_there_can_forbid_ours_by_its_own_rule() -> None:
     assert possible(snapshot(zoned("x", "x", "y"), [shy]), template()) == 2
 
 
+def nominated(name: str, where: str, **more: t.Any) -> Json:
+    made = pod(name, "", {}, **more)
+    del made["spec"]["nodeName"]
+    made["status"] = {"phase": "Pending", "nominatedNodeName": where}
+    return made
+
+
+def test_a_pod_that_was_promised_a_node_keeps_apart_there_and_only_there() -> None:
+    for waits in (nominated("other-0", "n0", priority=5), nominated("other-0", "n0", priority=5, affinity=apart(ZONE))):
+        rule = {} if waits["spec"].get("affinity") else apart(ZONE, selector=OTHERS)
+        cluster = snapshot(zoned("x", "x", "y"), [waits])
+        assert sorted(ask(cluster, template(affinity=rule), 9, priority=5).packing.placements) == ["n1", "n2"]
+        assert possible(cluster, template(affinity=rule)) == 4
+        assert ask(cluster, template(affinity=rule), 9, priority=6).packing.possible == 6
+
+
+def test_a_pod_that_was_promised_a_node_is_spread_over_whether_it_comes_or_not() -> None:
+    waits = nominated("m-development-9", "n0", labels={"app.kubernetes.io/instance": "m-development"})
+    cluster = snapshot(zoned("x", "y"), [waits])
+    found = ask(cluster, template(topologySpreadConstraints=[spread()]), 1)
+    assert found.packing.placements == {"n1": 1}
+    assert ask(cluster, template(topologySpreadConstraints=[spread()]), 1, priority=1).packing.possible == 1
+
+
 def test_affinity_needs_its_pods_near() -> None:
     near = template(affinity=apart(ZONE, selector=OTHERS, kind="podAffinity"))
     assert possible(snapshot(zoned("x", "y")), near) == 0

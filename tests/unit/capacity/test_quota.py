@@ -88,3 +88,16 @@ def test_a_quota_on_cpu_makes_every_container_say_its_cpu() -> None:
 
 def test_a_line_whose_use_is_not_counted_yet_leaves_it_open() -> None:
     assert fits(template(), hard={"pods": "9"}, used={}) == "unknown"
+
+
+def test_replicas_that_the_quota_refuses_are_not_counted_as_placed() -> None:
+    found = ask(snapshot([node("a")], quotas=[quota({REQUESTS: "5", "pods": "9"}, {REQUESTS: "1", "pods": "1"})]), template({GPU: 2}), 3)
+    assert (found.fits, found.granted.certain, found.granted.possible, found.granted.placements, found.slots) == ("false", 2, 2, {"a": 2}, 2)
+    assert found.packing.possible == 3
+
+
+def test_a_line_that_is_overdrawn_by_others_is_none_of_this_pods() -> None:
+    assert fits(template({GPU: 1}), hard={"requests.memory": "1Gi"}, used={"requests.memory": "9Gi"}, scopes=["NotTerminating"]) == "false"
+    made = template({GPU: 1})
+    made["spec"]["resources"] = {"requests": {"cpu": "1"}}
+    assert fits(made, hard={"requests.memory": "1Gi"}, used={"requests.memory": "9Gi"}) == "true"

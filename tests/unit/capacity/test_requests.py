@@ -10,7 +10,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.capacity import _re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .build import GPU, Json, template, want
+from .build import GPU, Json, limit_range, template, want
 
 
 def container(name: str = "c", **more: t.Any) -> Json:
@@ -100,7 +100,7 @@ def test_requests_default_to_limits_in_a_template() -> None:
 def test_a_namespace_default_counts_for_what_a_container_does_not_say() -> None:
     made = {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "3"}}}, {"name": "d"}]}}
     defaults = {"default": {"cpu": "8", "memory": "2Gi"}, "defaultRequest": {"cpu": "1"}}
-    assert want(made, limit_defaults=defaults).requests == {"cpu": 4000, "memory": 4 << 30}
+    assert want(made, limit_ranges=[limit_range(**defaults)]).requests == {"cpu": 4000, "memory": 4 << 30}
 
 
 @pytest.mark.parametrize(

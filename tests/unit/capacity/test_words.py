@@ -9,7 +9,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.capacity import _wo
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Replacement, Snapshot
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._wanted import Unknown
 
-from .build import GPU, ask, node, pod, quota, snapshot, template
+from .build import GPU, ask, limit_range, node, pod, quota, snapshot, template
 
 TWO = [node("gpu-0"), node("gpu-1")]
 
@@ -105,6 +105,14 @@ def test_what_could_not_be_read_is_named() -> None:
 def test_a_scheduling_gate_is_named() -> None:
     said = _words.message(ask(snapshot(TWO), template(schedulingGates=[{"name": "wait/for-me"}])))
     assert said == "The scheduling gate wait/for-me keeps the pod out until it is removed."
+
+
+def test_a_limit_range_that_refuses_the_pod_is_named() -> None:
+    said = _words.message(ask(snapshot(TWO), template({"cpu": "1"}), limit_ranges=[limit_range(min={"cpu": "2"})]))
+    assert (
+        said
+        == "No replica can be made: the LimitRange sizes refuses it: container vllm takes less cpu than 2; change the model's resources, or the LimitRange."
+    )
 
 
 def test_eviction_is_reported_and_not_assumed() -> None:
