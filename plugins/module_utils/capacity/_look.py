@@ -31,6 +31,8 @@ Say = t.Callable[[str], None]
 CONFIRMATIONS = 3
 #: Longest pause between two looks, in seconds.
 LONGEST_SLEEP = 60.0
+#: What the last look gets, in seconds, also when the time for waiting is over before it ends.
+LAST_LOOK = 0.9
 #: With less than this left, in seconds, nothing more is looked at.
 SHORT = 0.05
 
@@ -89,7 +91,7 @@ def wait(look_once: t.Callable[[float], Result], timeout: float, wait_timeout: f
     """Looks until the answer is yes or the time is used up; then gives the last answer, with ``waited`` and ``looks``."""
     deadline = Deadline(wait_timeout)
     for looks, pause in enumerate(_pauses(first_sleep), start=1):
-        result = _attempt(look_once, min(timeout, max(1.0, deadline.remaining())), last=deadline.remaining() <= SHORT)
+        result = _attempt(look_once, min(timeout, max(LAST_LOOK, deadline.remaining())), deadline)
         done = result is not None and result["fits"] == YES
         if result is not None and (done or deadline.remaining() <= SHORT):
             return {**result, "looks": looks, "waited": round(deadline.elapsed(), 3)}
@@ -99,15 +101,15 @@ def wait(look_once: t.Callable[[float], Result], timeout: float, wait_timeout: f
     raise DeadlineError("unreachable: the pauses never end")
 
 
-def _attempt(look_once: t.Callable[[float], Result], timeout: float, *, last: bool) -> Result | None:
+def _attempt(look_once: t.Callable[[float], Result], timeout: float, deadline: Deadline) -> Result | None:
     """A cluster that does not answer for a moment is looked at again, unless no time is left for it."""
     try:
         return look_once(timeout)
     except (Unreachable, DeadlineError):
-        if last:
+        if deadline.remaining() <= SHORT:
             raise
     except ApiError as error:
-        if last or error.status < 429:
+        if deadline.remaining() <= SHORT or error.status < 429:
             raise
     return None
 

@@ -29,12 +29,16 @@ class Source:
     def items(self, path: str, query: t.Mapping[str, str] | None = None) -> list[Json]:
         """A whole list, or nothing where the API does not know the kind or the user may not list it."""
         try:
-            return list(restarted(lambda: self.client.items(path, query)))
+            found: list[Json] = [*restarted(lambda: self.client.items(path, query))]
         except NotFound:
             return []
         except Forbidden:
             self.forbidden("list", path)
             return []
+        for item in found:
+            if not (isinstance(item, dict) and isinstance(item.get("metadata"), dict) and isinstance(item.get("spec", {}), dict)):
+                raise self._strange(path, "an item is no object")
+        return found
 
     def pages(self, path: str, query: t.Mapping[str, str], limit: int, take: t.Callable[[bytes], Found]) -> t.Iterator[Found]:
         """What ``take`` makes of each page."""
@@ -44,9 +48,11 @@ class Source:
     def taken(self, path: str, page: bytes, take: t.Callable[[bytes], Found]) -> Found:
         try:
             return take(page)
-        except (ValueError, KeyError, TypeError) as error:
-            host = self.client.connection.host
-            raise Unreachable(f"what {host} answered to GET {path} is no list of an API server ({error}); is a proxy between?") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._strange(path, error) from error
+
+    def _strange(self, path: str, why: object) -> Unreachable:
+        return Unreachable(f"what {self.client.connection.host} answered to GET {path} is no list of an API server ({why}); is a proxy between?")
 
     def one(self, path: str) -> Json | None:
         """None where it does not exist; raises Forbidden."""

@@ -6,9 +6,14 @@ import json
 import typing as t
 import urllib.parse
 
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _request
+
 from tests.unit.cluster.server import Handler, Server, Step, answer, refuse
 
-Json = dict[str, t.Any]
+from .build import GPU, Json, node, pod, template
+
+PODS = "/api/v1/pods"
+OPTIONS: Json = {"namespace": "development", "replicas": 1}
 Fault = t.Callable[[str, dict[str, str], int], Step | None]
 
 
@@ -26,9 +31,9 @@ class Api(Server):
         query = dict(urllib.parse.parse_qsl(raw))
         self.asked[path] = self.asked.get(path, 0) + 1
         fault = self._fault(path, query, self.asked[path]) if self._fault else None
-        (fault or self._answer(path, query))(handler)
+        (fault or self.truth(path, query))(handler)
 
-    def _answer(self, path: str, query: dict[str, str]) -> Step:
+    def truth(self, path: str, query: dict[str, str]) -> Step:
         if path in self.lists:
             return answer(200, self.page(path, query))
         parent, _, name = path.rpartition("/")
@@ -83,3 +88,17 @@ def _parts(selector: str | None) -> list[tuple[str, str, str]]:
             key, _, value = part.partition(operator)
             found.append((key, operator, value))
     return found
+
+
+def cluster(nodes: int, pods: int = 4, fault: Fault | None = None, **others: list[Json]) -> Api:
+    """GPU nodes with ``pods`` pods each: one GPU held by each, and as many nodes without a GPU."""
+    made = [node(f"gpu-{each:03}") for each in range(nodes)]
+    plain = [node(f"cpu-{each:03}", labels={"node-type": "cpu"}, allocatable={GPU: "0"}) for each in range(nodes)]
+    running = [pod(f"r{each}-{number}", f"gpu-{each:03}") for each in range(nodes) for number in range(pods)]
+    running += [pod(f"c{each}-0", f"cpu-{each:03}", {"cpu": "1"}) for each in range(nodes)]
+    return Api(made + plain, running, {f"/api/v1/namespaces/development/{kind}": items for kind, items in others.items()}, fault)
+
+
+def look(api: Api, seconds: float = 5, **options: t.Any) -> Json:
+    params = {**OPTIONS, **({} if "fleet" in options else {"pod_template": template()}), **options}
+    return _look.look(api.connection(), _request.request(params), seconds)

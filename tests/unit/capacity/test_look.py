@@ -8,36 +8,13 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
-from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import ApiError, Gone, Unauthorized, Unreachable
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Unauthorized, Unreachable
 
-from tests.unit.cluster.server import Step, answer, cut, hole, refuse, reset
+from tests.unit.cluster.server import Step, refuse
 
-from .api import Api, Fault
-from .build import GPU, Json, node, pod, quota, template
-
-OPTIONS: Json = {"namespace": "development", "replicas": 1}
-PODS = "/api/v1/pods"
-
-
-def look(api: Api, seconds: float = 5, **options: t.Any) -> Json:
-    params = {**OPTIONS, **({} if "fleet" in options else {"pod_template": template()}), **options}
-    return _look.look(api.connection(), _request.request(params), seconds)
-
-
-def cluster(nodes: int, pods: int = 4, fault: Fault | None = None, **others: list[Json]) -> Api:
-    """GPU nodes with ``pods`` pods each: one GPU held by each, and as many nodes without a GPU."""
-    made = [node(f"gpu-{each:03}") for each in range(nodes)]
-    plain = [node(f"cpu-{each:03}", labels={"node-type": "cpu"}, allocatable={GPU: "0"}) for each in range(nodes)]
-    running = [pod(f"r{each}-{number}", f"gpu-{each:03}") for each in range(nodes) for number in range(pods)]
-    running += [pod(f"c{each}-0", f"cpu-{each:03}", {"cpu": "1"}) for each in range(nodes)]
-    return Api(made + plain, running, {f"/api/v1/namespaces/development/{kind}": items for kind, items in others.items()}, fault)
-
-
-@pytest.fixture
-def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_reader, "FIRST_PAGE", 5)
-    monkeypatch.setattr(_reader, "PAGE", 7)
+from .api import PODS, Fault, cluster, look
+from .build import GPU, Json, pod, quota, template
 
 
 def test_a_small_cluster_is_read_in_one_page_of_pods() -> None:
@@ -152,49 +129,8 @@ def test_nodes_that_keep_changing_leave_it_open() -> None:
         assert (found["fits"], found["unknown"]) == ("unknown", ["its nodes kept changing while they were read"])
 
 
-def _on(where: str, step: Step, *, after: int = 0) -> Fault:
-    return lambda path, _query, count: step if path == where and count > after else None
-
-
-@pytest.mark.usefixtures("_small_pages")
-@pytest.mark.parametrize(
-    ("fault", "kind", "words"),
-    [
-        (_on(PODS, hole, after=2), Error, "no answer in time|did not finish"),
-        (_on(PODS, reset, after=2), Unreachable, "did not answer"),
-        (_on(PODS, refuse(429, "TooManyRequests", Retry_After="3600"), after=2), ApiError, "HTTP 429"),
-        (_on(PODS, refuse(410, "Expired", "the token is too old"), after=2), Gone, "the token is too old"),
-        (_on(PODS, refuse(401, "Unauthorized"), after=2), Unauthorized, "check the kubeconfig or token"),
-        (_on(PODS, cut(b'{"kind":"PodList","apiVersion":"v1","metadata":{},"items":[{"metadata"', 9999), after=2), Unreachable, "IncompleteRead"),
-        (_on(PODS, answer(200, b'{"kind":"PodList","metadata":{},"items":[{"metadata":{"name":"a"'), after=2), Unreachable, "is no list of an API server"),
-        (_on(PODS, answer(200, b"<html>"), after=2), Unreachable, "no whole JSON object|no list"),
-        (_on("/api/v1/nodes", answer(200, b'{"items": ["x"], "metadata": {}}')), Unreachable, "is no list of an API server"),
-    ],
-)
-def test_faults_end_in_time_in_one_sentence_and_never_in_a_yes(fault: Fault, kind: type[Error], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_reader, "NODES_PER_POD", 0)
-    began = time.monotonic()
-    with cluster(6, fault=fault) as api, pytest.raises(kind, match=words) as caught:
-        look(api, 1.0)
-    assert time.monotonic() - began < 2.0
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.usefixtures("_small_pages")
-def test_a_list_that_expires_once_on_its_third_page_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_reader, "NODES_PER_POD", 0)
-    gone = refuse(410, "Expired")
-    with cluster(6, fault=lambda path, _query, count: gone if path == PODS and count == 4 else None) as api:
-        assert look(api)["slots"] == 24
-
-
-@pytest.mark.usefixtures("_small_pages")
-def test_one_unauthorized_of_many_lists_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_reader, "NODES_PER_POD", 1e9)
-    with cluster(40, 1, fault=_on(PODS, refuse(401, "Unauthorized"), after=3)) as api:
-        with pytest.raises(Unauthorized):
-            look(api)
-        assert len(api.seen) < 30
+def _on(where: str, step: Step) -> Fault:
+    return lambda path, _query, _count: step if path == where else None
 
 
 @pytest.mark.parametrize(
@@ -263,6 +199,25 @@ def test_volumes_tie_the_pod_to_their_nodes() -> None:
         assert look(api, pod_template=made)["unknown"] == ["its PersistentVolumeClaim cache is not bound yet, so which nodes can mount it is open"]
         api.lists["/api/v1/namespaces/development/persistentvolumeclaims"] = []
         assert "does not exist yet" in look(api, pod_template=made)["message"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "slots"),
+    [
+        ({"topology.kubernetes.io/zone": "a"}, 8),
+        ({"topology.kubernetes.io/zone": "a__b"}, 12),
+        ({"failure-domain.beta.kubernetes.io/zone": "b"}, 8),
+        ({"topology.kubernetes.io/region": "a"}, 4),
+    ],
+)
+def test_the_zone_of_a_volume_counts_on_nodes_that_have_any(labels: Json, slots: int) -> None:
+    volume: Json = {"metadata": {"name": "pv", "labels": labels}, "spec": {}}
+    with cluster(3, persistentvolumeclaims=[{"metadata": {"name": "cache"}, "spec": {"volumeName": "pv"}}]) as api:
+        # One node in each zone, and one without any, which the scheduler takes for a cluster of one zone.
+        for each, zone in zip(api.lists["/api/v1/nodes"], ("a", "b"), strict=False):
+            each["metadata"]["labels"]["topology.kubernetes.io/zone"] = zone
+        api.lists["/api/v1/persistentvolumes"] = [volume]
+        assert look(api, pod_template=template(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "cache"}}]))["slots"] == slots
 
 
 def test_a_class_that_does_not_exist_is_refused_by_name() -> None:
