@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import typing as t
 
-Json = dict[str, t.Any]
-GPU, MIG, AMD = "nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "amd.com/gpu"
-HERE, THERE = "here", "there"
-ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+from ._surroundings import GPU, HERE, THERE, ZONE, Json, around, priority, promised
+
+MIG, AMD = "nvidia.com/mig-1g.10gb", "amd.com/gpu"
+HOST = "kubernetes.io/hostname"
 
 _CPU = ["250m", "500m", "0.5", "1", "1500m", "1.5", "2", "1e0", "333m", "1.0001", "0.0005"]
 _MEMORY = ["256Mi", "512Mi", "0.5Gi", "1Gi", "1.5Gi", "1G", "1e9", "1000Ki", "1024k", "1000000.5", "1073741824", "100M"]
@@ -22,13 +21,22 @@ _APPS = ["web", "llm", "batch"]
 
 @dataclasses.dataclass
 class Case:
-    """One cluster with what runs on it, and the pod whose replicas come next."""
+    """One cluster with what runs on it, and the pod whose replicas come next.
+
+    ``around`` is what must be there first, ``promised`` a pod of high priority that is sent after ``pods``.
+    """
 
     number: int
     nodes: list[Json]
     pods: list[Json]
     template: Json
     replicas: int
+    around: list[Json] = dataclasses.field(default_factory=list)
+    promised: Json | None = None
+
+    def alone(self) -> bool:
+        """Whether it needs a namespace of its own: what a quota has counted never goes away without its controller."""
+        return any(each["kind"] in ("ResourceQuota", "LimitRange") for each in self.around)
 
 
 def case(seed: int, number: int) -> Case:
@@ -37,9 +45,24 @@ def case(seed: int, number: int) -> Case:
     roomy, ruled = rng.random() < 0.75, rng.random() < 0.3
     nodes = [_node(rng, number, each, roomy=roomy) for each in range(rng.choice([1, 2, 2, 3, 3, 4, 5, 6]))]
     template = _template(rng, nodes, ruled=ruled)
+    # Evicted pods end no topology spread at once, so whoever spreads evicts nobody here.
+    evicts = "topologySpreadConstraints" not in template["spec"]
+    priority(rng, template["spec"], evicts=evicts)
+    stands = around(rng, number, nodes, template)
     pods = [_existing(rng, number, each, rng.choice(nodes), template, ruled=ruled) for each in range(rng.randint(0, (2 if roomy else 3) * len(nodes)))]
     _tame_not_ready(nodes, template)
-    return Case(number, nodes, _host_ports_once(pods), template, rng.choice([1, 1, 2, 2, 3, 3, 4, 6]))
+    if evicts:
+        for pod in pods:
+            priority(rng, pod["spec"], evicts=False)
+    waits = promised(rng, number, nodes) if evicts else None
+    return Case(number, nodes, _host_ports_once(pods), template, rng.choice([1, 1, 2, 2, 3, 3, 4, 6]), stands, waits)
+
+
+def plain(made: Case) -> bool:
+    """Whether only resources, selectors, taints and readiness decide: then nothing may stay unknown."""
+    spec = made.template["spec"]
+    between = [key for key in ("podAffinity", "podAntiAffinity") if key in (spec.get("affinity") or {})]
+    return not (between or made.around or "topologySpreadConstraints" in spec)
 
 
 def _node(rng: random.Random, number: int, index: int, *, roomy: bool) -> Json:
@@ -81,6 +104,9 @@ def _tame_not_ready(nodes: list[Json], template: Json) -> None:
 
 
 def _taint(rng: random.Random) -> Json:
+    if rng.random() < 0.08:
+        # Every pod tolerates these: admission sees to it.
+        return {"key": f"node.kubernetes.io/{rng.choice(['unreachable', 'not-ready'])}", "effect": "NoExecute"}
     taint = {"key": rng.choice(["gpu-workload", "gpu-workload", "team"]), "effect": rng.choice(["NoSchedule", "NoSchedule", "NoExecute", "PreferNoSchedule"])}
     value = rng.choice(["true", "red", ""])
     return {**taint, "value": value} if value else taint
@@ -128,8 +154,8 @@ def _spec(rng: random.Random) -> Json:
             container["restartPolicy"] = "Always"
     if init:
         spec["initContainers"] = init
-    if rng.random() < 0.12:
-        spec["runtimeClassName"] = "sandboxed"
+    if rng.random() < 0.14:
+        spec["runtimeClassName"] = rng.choice(["sandboxed"] * 6 + ["plain"])
     if rng.random() < 0.12 and not any(GPU in each["resources"]["limits"] for each in init):
         _pod_level(rng, spec)
     return spec
@@ -260,20 +286,34 @@ def _existing(rng: random.Random, number: int, index: int, node: Json, template:
         pod["leaving"] = True
     elif state < 0.28:
         pod["status"] = _resized(rng, spec)
+    elif state < 0.31:
+        # A static pod as its node reports it.
+        metadata["annotations"] = {"kubernetes.io/config.mirror": "x"}
     return pod
 
 
 def _resized(rng: random.Random, spec: Json) -> Json:
-    name = spec["containers"][0]["name"]
-    actual = {"cpu": rng.choice(_CPU), "memory": rng.choice(_MEMORY)}
-    status: Json = {"phase": "Running"}
-    status["containerStatuses"] = [
-        {"name": name, "image": "none", "imageID": "", "ready": True, "restartCount": 0, "resources": {"requests": actual}, "allocatedResources": actual}
-    ]
+    """Resizes under way, done, put off or refused: of a container, of a sidecar, of the pod as a whole."""
+    status: Json = {"phase": "Running", "containerStatuses": [_actual(rng, spec["containers"][0])]}
+    sidecars = [each for each in spec.get("initContainers", []) if each.get("restartPolicy")]
+    if sidecars and rng.random() < 0.5:
+        status["initContainerStatuses"] = [_actual(rng, each) for each in sidecars]
+    if spec.get("resources") and rng.random() < 0.7:
+        whole = {"cpu": rng.choice(_CPU), "memory": rng.choice(_MEMORY)}
+        status["resources"] = {"requests": whole}
+        if rng.random() < 0.5:
+            status["allocatedResources"] = {"cpu": rng.choice(_CPU), "memory": rng.choice(_MEMORY)}
     if rng.random() < 0.5:
         reason = rng.choice(["Infeasible", "Deferred"])
         status["conditions"] = [{"type": "PodResizePending", "status": "True", "reason": reason}]
     return status
+
+
+def _actual(rng: random.Random, container: Json) -> Json:
+    actual = {"cpu": rng.choice(_CPU), "memory": rng.choice(_MEMORY)}
+    allocated = actual if rng.random() < 0.5 else {"cpu": rng.choice(_CPU), "memory": rng.choice(_MEMORY)}
+    fixed = {"image": "none", "imageID": "", "ready": True, "restartCount": 0}
+    return {"name": container["name"], **fixed, "resources": {"requests": actual}, "allocatedResources": allocated}
 
 
 def _host_ports_once(pods: list[Json]) -> list[Json]:

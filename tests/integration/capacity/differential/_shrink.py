@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc as c
 import copy
+import dataclasses
 
 from ._compare import Bench
 from ._generate import Case, Json
@@ -24,16 +25,20 @@ def smallest(bench: Bench, case: Case) -> Case:
 
 def _smaller(case: Case) -> c.Iterator[Case]:
     for index in range(len(case.pods)):
-        yield Case(case.number, case.nodes, [*case.pods[:index], *case.pods[index + 1 :]], case.template, case.replicas)
+        yield dataclasses.replace(case, pods=[*case.pods[:index], *case.pods[index + 1 :]])
+    for index in range(len(case.around)):
+        yield dataclasses.replace(case, around=[*case.around[:index], *case.around[index + 1 :]])
+    if case.promised:
+        yield dataclasses.replace(case, promised=None)
     for node in case.nodes:
         name = node["metadata"]["name"]
         if len(case.nodes) > 1:
             nodes = [each for each in case.nodes if each is not node]
-            yield Case(case.number, nodes, [pod for pod in case.pods if pod["spec"]["nodeName"] != name], case.template, case.replicas)
+            yield dataclasses.replace(case, nodes=nodes, pods=[pod for pod in case.pods if pod["spec"]["nodeName"] != name])
     if case.replicas > 1:
-        yield Case(case.number, case.nodes, case.pods, case.template, case.replicas - 1)
+        yield dataclasses.replace(case, replicas=case.replicas - 1)
     for template in _without_a_field(case.template):
-        yield Case(case.number, case.nodes, case.pods, template, case.replicas)
+        yield dataclasses.replace(case, template=template)
 
 
 def _without_a_field(template: Json) -> c.Iterator[Json]:
