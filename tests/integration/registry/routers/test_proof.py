@@ -1,0 +1,128 @@
+"""The routed proof as users run it, and the event that it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import typing as t
+
+import psycopg
+import pytest
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _routed, _target
+
+from tests.integration.registry.conftest import change
+from tests.integration.registry.postgres import PASSWORD, Database
+from tests.unit.routing._router import routed, served
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+
+
+def record(registry: Database, event_id: int, ago: float = 0.0, user: str = "vllm_operator") -> _routed.Recorded:
+    target = _target.target(registry.options(user), {})
+    recorded: _routed.Recorded = _routed.record(target, event_id, "http://router:4000", time.monotonic() - ago, {"actor": "ada", "correlation_id": "job 7"})
+    return recorded
+
+
+def event_of(registry: Database, **more: t.Any) -> int:
+    return int(change(registry, **more).events[-1]["event_id"])
+
+
+def test_a_proof_is_an_event_of_its_own_with_the_seconds_since_the_change(registry: Database) -> None:
+    change_event = event_of(registry)
+    registry.query("UPDATE model_deployment_events SET occurred_at = occurred_at - interval '10 s'")
+    recorded = record(registry, change_event, ago=4)
+    assert recorded.new
+    assert 5.5 < recorded.propagation_seconds < 60
+    rows = registry.query(
+        "SELECT action, proves_event_id, router, model_name, deployment_revision, actor, database_user, correlation_id, propagation_seconds::float8 "
+        "FROM model_deployment_events WHERE event_id = %s",
+        (recorded.event_id,),
+    )
+    said = ("routed", change_event, "http://router:4000", "llama-3-8b", "rev-a", "ada", "vllm_operator", "job 7")
+    assert rows == [(*said, recorded.propagation_seconds)]
+
+
+def test_recording_again_records_nothing_new(registry: Database) -> None:
+    event_id = event_of(registry)
+    first, second = record(registry, event_id), record(registry, event_id)
+    assert (first.new, second.new) == (True, False)
+    assert second[:2] == first[:2]
+
+
+def test_a_proof_is_no_state_in_the_history(registry: Database) -> None:
+    record(registry, event_of(registry))
+    assert registry.query("SELECT action, valid_to FROM model_history") == [("registered", None)]
+
+
+def test_a_proof_of_nothing_is_refused(registry: Database) -> None:
+    with pytest.raises(Exception, match="there is no change with event 4711"):
+        record(registry, 4711)
+
+
+def test_who_may_not_change_entries_may_not_say_that_they_are_followed(registry: Database) -> None:
+    event_id = event_of(registry)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="user vllm_reader may not change entries"):
+        registry.query("SELECT * FROM model_registry_routed(%s, 0, 'r', '{}')", (event_id,), user="vllm_reader")
+    assert registry.query("SELECT count(*) FROM model_deployment_events") == [(1,)]
+
+
+WAIT: dict[str, t.Any] = {"model": "llama-3-8b", "revision": "b", "allowed_networks": ["127.0.0.0/8"], "wait_timeout": 30}
+
+
+def play(registry: Database, folder: pathlib.Path, *tasks: dict[str, t.Any], **last: t.Any) -> tuple[list[dict[str, t.Any]], str]:
+    """Tasks of vllm_routed_wait: their results, and everything that was printed at -vvv. ``last`` is said of the last task itself."""
+    named = [
+        {"inference.vllm.vllm_routed_wait": {**WAIT, **options}, "register": f"result_{number}", "ignore_errors": True} for number, options in enumerate(tasks)
+    ]
+    named[-1] |= last
+    results = "{{ [" + ", ".join(f"result_{number}" for number in range(len(tasks))) + "] | to_json }}"
+    write = {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
+    playbook = folder / "play.yml"
+    playbook.write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [*named, write]}]))
+    environment = {
+        **os.environ,
+        **registry.environ(),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "VLLM_ROUTER_API_KEY": "sk-canary-router",
+        "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
+    command = ["ansible-playbook", "-vvv", "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}", str(playbook)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads((folder / "results.json").read_text()), done.stdout + done.stderr
+
+
+def test_the_action_waits_records_once_warns_and_fails_as_it_should(registry: Database, tmp_path: pathlib.Path) -> None:
+    event_id = event_of(registry, revision="b")
+    with routed(served("a"), served("b")) as router, routed(served("a")) as stale:
+        results, text = play(
+            registry,
+            tmp_path,
+            {"url": router.url, "event_id": event_id},
+            {"url": router.url, "event_id": event_id},
+            {"url": router.url, "event_id": event_id, "login_password": "wrong"},
+            {"url": stale.url, "event_id": event_id, "wait_timeout": 1},
+            {"url": "http://router.invalid"},
+            check_mode=True,
+        )
+    first, again, unrecorded, late, checked = results
+    assert (first["changed"], first["requests"], first["consecutive"]) == (True, 4, 3), text
+    assert f"localhost: waiting for revision b to answer for llama-3-8b at {router.url}, 0 s: an answer from revision a" in text
+    assert registry.query("SELECT propagation_seconds::float8 FROM model_deployment_events WHERE action = 'routed'") == [(first["propagation_seconds"],)]
+    assert (again["changed"], again["routed_event_id"]) == (False, first["routed_event_id"])
+
+    assert (unrecorded["changed"], unrecorded["failed"], unrecorded["consecutive"]) == (False, False, 3)
+    assert "is routed, but the event of it could not be recorded" in " ".join(text.split())
+
+    assert late["failed"]
+    assert "3 times in a row within 1 s; seen last, after" in late["msg"]
+    assert late["last"]["revision"] == "a"
+    assert checked["skipped"]
+
+    assert router.requests[0]["headers"]["authorization"] == "Bearer sk-canary-router"
+    assert "sk-canary-router" not in text
+    assert PASSWORD not in text
