@@ -51,6 +51,13 @@ def _own(name: str, *arguments: str, every_line: bool = False, minutes: float = 
     return Gate(name, ("python", "-m", f"tests.gates.{arguments[0]}", *arguments[1:]), every_line, minutes)
 
 
+def _shipped_rooms() -> tuple[str, ...]:
+    """The unit tests of what users install; what is only ours (the lab, the runner) is tested on the first line alone."""
+    ours = {"engine", "kubelet", "lab", "tooling"}
+    rooms = sorted(path.name for path in (_lines.ROOT / "tests" / "unit").iterdir() if any(path.glob("test_*.py")))
+    return tuple(f"tests/unit/{room}" for room in rooms if room not in ours)
+
+
 GATES: t.Final = (
     Gate("ruff", ("ruff", "check", ".")),
     Gate("format", ("ruff", "format", "--check", ".")),
@@ -60,7 +67,7 @@ GATES: t.Final = (
     _own("helm-lint", "helm_lint"),
     Gate("mypy", ("mypy", "plugins", "lab", "integrations/routes", "tests/gates")),
     _own("docs", "docs"),
-    _pytest("unit", "tests/unit", every_line=True, wide=True),
+    dataclasses.replace(_pytest("unit", "tests/unit", every_line=True, wide=True), elsewhere=_shipped_rooms()),
     _pytest("chart", "tests/chart", every_line=True),
     _pytest("engine", "tests/engine", workers=2),
     _pytest("package", "tests/package", every_line=True),

@@ -109,6 +109,8 @@ def test_the_users_own_platforms_are_out_of_reach(line: _lines.Line, monkeypatch
 
 def test_second_line_runs_what_depends_on_ansible_or_helm() -> None:
     first, second = (_lines.Line(name, helm, pathlib.Path("/nowhere")) for name, helm in (("ansible-12", "helm3"), ("ansible-14", "helm4")))
-    titles = {job.title for job in _table.jobs([], [first, second])}
-    assert {"unit@ansible-14", "sanity@ansible-14", "e2e@ansible-14"} <= titles
-    assert "ruff@ansible-14" not in titles
+    jobs = {job.title: job for job in _table.jobs([], [first, second])}
+    assert {"unit@ansible-14", "sanity@ansible-14", "e2e@ansible-14"} <= jobs.keys()
+    assert "ruff@ansible-14" not in jobs
+    assert {"tests/unit/capacity", "tests/unit/registry"} <= set(jobs["unit@ansible-14"].command)
+    assert jobs["unit"].command[-1] == "tests/unit"
