@@ -21,6 +21,7 @@ from ._snapshot import Replacement, Snapshot
 from ._wanted import Wanted
 
 ROLLING, RECREATE = "RollingUpdate", "Recreate"
+_OPEN = "whether the extra pod fits depends on which nodes the scheduler takes first"
 PodsByNode = c.Mapping[str, c.Sequence[Pod]]
 
 
@@ -98,7 +99,9 @@ def _for_later(placing: Placing, replicas: int, extra: int) -> Surge:
         return Surge(extra, "false", f"the quota {row.quota} leaves no room for an extra pod ({row.resource})")
     if packing.certain >= replicas + extra:
         return Surge(extra, "true", "")
-    return Surge(extra, "false" if packing.possible < replicas + extra else "unknown", "no node has room for one more replica beside these")
+    if packing.possible < replicas + extra:
+        return Surge(extra, "false", "no node has room for one more replica beside these")
+    return Surge(extra, "unknown", _OPEN)
 
 
 def _simulated(placing: Placing, replicas: int, extra: int, unavailable: int, old: list[Pod]) -> Surge:
@@ -119,7 +122,7 @@ def _simulated(placing: Placing, replicas: int, extra: int, unavailable: int, ol
             return Surge(extra, "false" if verdict == "true" else "unknown", _stuck(new, replicas))
         for node, count in packing.placements.items():
             placed[node] = placed.get(node, 0) + count
-    return Surge(extra, verdict, "" if verdict == "true" else "whether it fits depends on which nodes the scheduler takes first")
+    return Surge(extra, verdict, "" if verdict == "true" else _OPEN)
 
 
 def _with_placed(placing: Placing, staying: c.Sequence[Pod], placed: c.Mapping[str, int], most: int) -> Packing:

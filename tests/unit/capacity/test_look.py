@@ -8,12 +8,12 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Unauthorized, Unreachable
 
 from tests.unit.cluster.server import Step, refuse
 
-from .api import PODS, Fault, cluster, look
+from .api import OPTIONS, PODS, Fault, cluster, look
 from .build import GPU, Json, pod, quota, template
 
 
@@ -218,6 +218,107 @@ def test_the_zone_of_a_volume_counts_on_nodes_that_have_any(labels: Json, slots:
             each["metadata"]["labels"]["topology.kubernetes.io/zone"] = zone
         api.lists["/api/v1/persistentvolumes"] = [volume]
         assert look(api, pod_template=template(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "cache"}}]))["slots"] == slots
+
+
+CLAIM: Json = {"metadata": {"name": "cache"}, "spec": {"volumeName": "pv"}}
+CLAIMING = template(volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "cache"}}])
+CLAIMS, VOLUMES = "/api/v1/namespaces/development/persistentvolumeclaims", "/api/v1/persistentvolumes"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (None, "the volume pv of its PersistentVolumeClaim cache is lost"),
+        ({"accessModes": ["ReadWriteOncePod"]}, "the volume of its PersistentVolumeClaim cache may be used by one pod only (ReadWriteOncePod)"),
+        ({"csi": {"driver": "disk.example.com"}}, "nodes attach only so many volumes of the driver disk.example.com, which are not counted here"),
+        ({"csi": {"driver": "free.example.com"}}, ""),
+    ],
+)
+def test_what_a_volume_leaves_open_is_named(spec: Json | None, said: str) -> None:
+    driver = {"name": "disk.example.com", "allocatable": {"count": 8}}
+    with cluster(1, persistentvolumeclaims=[CLAIM]) as api:
+        api.lists[VOLUMES] = [{"metadata": {"name": "pv"}, "spec": spec}] if spec else []
+        api.lists["/apis/storage.k8s.io/v1/csinodes"] = [{"metadata": {"name": "gpu-000"}, "spec": {"drivers": [driver]}}]
+        assert look(api, pod_template=CLAIMING)["unknown"] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "made", "rule"),
+    [
+        (
+            f"{CLAIMS}/cache",
+            CLAIMING,
+            'persistentvolumeclaims cannot be read: ask for a Role in development with {apiGroups: [""], resources: [persistentvolumeclaims], verbs: [get]}',
+        ),
+        (
+            f"{VOLUMES}/pv",
+            CLAIMING,
+            'persistentvolumes cannot be read: ask for a ClusterRole with {apiGroups: [""], resources: [persistentvolumes], verbs: [get]}',
+        ),
+        (
+            "/apis/scheduling.k8s.io/v1/priorityclasses/high",
+            template(priorityClassName="high"),
+            'priorityclasses cannot be read: ask for a ClusterRole with {apiGroups: ["scheduling.k8s.io"], resources: [priorityclasses], verbs: [get]}',
+        ),
+    ],
+)
+def test_what_may_not_be_read_beside_the_pod_is_named_with_its_rule(path: str, made: Json, rule: str) -> None:
+    with cluster(1, persistentvolumeclaims=[CLAIM], fault=_on(path, refuse(403, "Forbidden"))) as api:
+        api.lists[VOLUMES] = [{"metadata": {"name": "pv"}, "spec": {}}]
+        found = look(api, pod_template=made)
+        assert (found["fits"], found["unknown"]) == ("unknown", [rule])
+
+
+def test_a_device_class_that_gives_out_what_is_asked_for_is_named() -> None:
+    with cluster(1) as api:
+        api.lists["/apis/resource.k8s.io/v1/resourceslices"] = [{"metadata": {"name": "s"}, "spec": {"driver": "d"}}]
+        api.lists["/apis/resource.k8s.io/v1/deviceclasses"] = [{"metadata": {"name": "c"}, "spec": {"extendedResourceName": GPU}}]
+        assert look(api, pod_template=template({GPU: 64}))["unknown"] == [
+            f"a DeviceClass also gives out {GPU} by DRA, which the nodes' allocatable numbers do not show"
+        ]
+
+
+def test_a_rule_that_selects_namespaces_by_label_reads_them() -> None:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {}, "namespaceSelector": {"matchLabels": {"team": "a"}}}
+    anti = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    with cluster(1) as api:
+        api.lists["/api/v1/namespaces"] = [{"metadata": {"name": "development", "labels": {"team": "b"}}}]
+        assert look(api, pod_template=template(affinity=anti))["fits"] == "true"
+        api.lists["/api/v1/namespaces"][0]["metadata"]["labels"]["team"] = "a"
+        assert look(api, pod_template=template(affinity=anti))["fits"] == "false"
+
+
+def test_the_fleet_that_may_not_be_read_is_not_told() -> None:
+    with cluster(1, fault=_on(PODS, refuse(403, "Forbidden"))) as api:
+        found = look(api, fleet=True)
+        assert (found["fleet"], found["message"]) == ([], f"The fleet cannot be told: {found['unknown'][0]}.")
+
+
+def test_the_options_of_a_pod_make_the_pod() -> None:
+    options = {"resources": {GPU: 1, "memory": "1Gi"}, "labels": {"a": "b"}, "node_selector": {"node-type": "gpu"}, "tolerations": [{"operator": "Exists"}]}
+    made = _request.request({**OPTIONS, **options, "priority_class_name": "high", "replaces": {"max_surge": "25%", "selector": {"c": "d"}}})
+    assert made.template == {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": {
+            "nodeSelector": {"node-type": "gpu"},
+            "tolerations": [{"operator": "Exists"}],
+            "priorityClassName": "high",
+            "containers": [{"name": "main", "resources": {"requests": {GPU: 1, "memory": "1Gi"}}}],
+        },
+    }
+    assert (made.replaced, made.how.max_surge) == ("c=d", "25%")
+
+
+def test_without_wait_there_is_one_look() -> None:
+    with cluster(1) as api:
+        params = {**OPTIONS, "pod_template": template(), "wait": False, "timeout": 5}
+        found = _look.until(api.connection(), _request.request(params), params)
+        assert (found["fits"], found["looks"], found["waited"]) == ("true", 1, 0.0)
+
+
+def test_a_pause_of_nothing_is_refused() -> None:
+    with pytest.raises(Error, match="wait_sleep is 0; give a number of seconds above 0"):
+        _look.wait(lambda _seconds: {"fits": "false"}, 5, 5, 0)
 
 
 def test_a_class_that_does_not_exist_is_refused_by_name() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _words
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _fleet, _packing, _words
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Replacement, Snapshot
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._wanted import Unknown
 
@@ -140,3 +140,131 @@ def test_a_rolling_update_that_cannot_run_says_so() -> None:
         "no node has room for an extra pod beside the old ones; use Recreate, or free a node."
     )
     assert "once the 1 old pod is gone" in _words.message(ask(_one_of(1)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {"resourceClaims": [{"name": "gpu"}]},
+            "its GPUs are asked for by resourceClaims (DRA), which are given out outside the node's allocatable numbers",
+        ),
+        ({"schedulerName": "volcano"}, "its schedulerName is volcano, whose rules are its own"),
+        ({"nodeName": "gpu-0"}, "its nodeName is gpu-0, which bypasses the scheduler"),
+        ({"schedulingGroup": {"podGroupName": "g"}}, "its schedulingGroup makes it one of a group that is scheduled together"),
+        ({"workloadRef": {"name": "w"}}, "its workloadRef makes it one of a group that is scheduled together"),
+        ({"hostNetwork": True, "hostUsers": False}, "it has hostNetwork with hostUsers false, which only nodes that declare that feature take"),
+        (
+            {"initContainers": [{"name": "i", "restartPolicyRules": [{"action": "RestartAllContainers"}]}]},
+            "it has restartPolicyRules with RestartAllContainers, which only nodes that declare that feature take",
+        ),
+        ({"tolerations": [{"key": "load", "operator": "Lt", "value": "5"}]}, "its toleration of load uses the operator Lt"),
+        ({"volumes": [{"name": "data", "csi": {}}]}, "its volume data is of kind csi, which may tie it to some nodes"),
+    ],
+)
+def test_each_rule_that_is_not_modelled_has_its_sentence(spec: t.Any, said: str) -> None:
+    found = ask(snapshot(TWO), template(**spec))
+    assert (found.fits, _words.message(found)) == ("unknown", f"Whether 1 replica of 1 GPU fit cannot be told: {said}.")
+
+
+def test_volumes_that_any_node_can_mount_leave_nothing_open() -> None:
+    kinds = ("configMap", "downwardAPI", "emptyDir", "hostPath", "image", "nfs", "projected", "secret")
+    assert ask(snapshot(TWO), template(volumes=[{"name": kind, kind: {}} for kind in kinds])).fits == "true"
+
+
+def _two_rules() -> t.Any:
+    own = {"matchLabels": {"app.kubernetes.io/instance": "m-development"}}
+    rules = [{"topologyKey": key, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": own} for key in ("kubernetes.io/hostname", "node-type")]
+    return template(topologySpreadConstraints=rules)
+
+
+def test_an_order_that_decides_is_told_with_what_is_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_packing, "BUDGET", 0)
+    said = _words.message(ask(snapshot(TWO), _two_rules(), 2))
+    assert said == "Whether 2 replicas of 1 GPU fit depends on which nodes the scheduler takes first: 1 surely do, 2 at best."
+
+
+def test_a_rolling_update_that_cannot_be_told_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_packing, "BUDGET", 0)
+    said = _words.message(ask(snapshot(TWO), _two_rules(), 1, Replacement("RollingUpdate")))
+    assert said == (
+        "Whether a rolling update of 1 replica of 1 GPU comes to its end cannot be told: "
+        "whether the extra pod fits depends on which nodes the scheduler takes first."
+    )
+
+
+def test_a_rolling_update_over_old_pods_that_cannot_be_told_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_packing, "BUDGET", 0)
+    old = [pod(f"m-development-{number}", f"gpu-{number}") for number in range(2)]
+    found = ask(snapshot(TWO, old, replaced="m-development"), _two_rules(), 2, Replacement(max_surge=2))
+    assert (found.surge.fits, found.surge.why) == ("unknown", "whether the extra pod fits depends on which nodes the scheduler takes first")
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ({"nodeSelector": {"node-type": "h100"}}, "lacks the label node-type=h100"),
+        ({"affinity": "pool"}, "is not matched by the pod's required node affinity"),
+    ],
+)
+def test_a_node_that_is_not_meant_has_its_sentence(made: t.Any, why: str) -> None:
+    if made.get("affinity"):
+        term = {"matchExpressions": [{"key": "pool", "operator": "Exists"}]}
+        made = {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}}
+    assert _words.message(ask(snapshot([node("a")]), template(**made))) == (
+        f"needs 1 GPU on one node; none of 1 node with nvidia.com/gpu is open to it: a {why}."
+    )
+
+
+def _zoned(name: str, **labels: str) -> t.Any:
+    return node(name, labels={"zone": "z", **labels})
+
+
+OWN = {"matchLabels": {"app.kubernetes.io/instance": "m-development"}}
+OTHER = {"matchLabels": {"app.kubernetes.io/instance": "other"}}
+
+
+def _between(kind: str, selector: t.Any, key: str = "zone") -> t.Any:
+    return {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": key, "labelSelector": selector}]}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "others", "why"),
+    [
+        ({"spread": "rack"}, {}, "lacks the label rack that the pod's topologySpreadConstraint counts by"),
+        ({"spread": "zone"}, {}, "would break the topologySpreadConstraint over zone with one more (maxSkew 1)"),
+        ({"affinity": _between("podAffinity", {"matchLabels": {"app": "none"}})}, {}, "does not meet the pod's required pod affinity"),
+        ({"affinity": _between("podAntiAffinity", OTHER)}, {}, "shares its zone with a pod that the required pod anti-affinity forbids"),
+        ({}, {"affinity": _between("podAntiAffinity", OWN)}, "shares a topology domain with a pod whose own anti-affinity forbids this one"),
+        (
+            {"affinity": _between("podAntiAffinity", OTHER)},
+            {"nominated": True},
+            "is nominated for a pod that a required pod anti-affinity keeps apart from this one",
+        ),
+    ],
+)
+def test_each_rule_between_pods_has_its_sentence(spec: t.Any, others: t.Any, why: str) -> None:
+    rule = {"topologyKey": spec.pop("spread", None), "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": OWN, "minDomains": 2}
+    made = template(**spec, **({"topologySpreadConstraints": [rule]} if rule["topologyKey"] else {}))
+    waits = others.pop("nominated", False)
+    other = pod("other-0", "gpu-0", {}, **others)
+    mine = pod("m-development-0", "gpu-0", {})
+    if waits:
+        del other["spec"]["nodeName"]
+        other["status"] = {"phase": "Pending", "nominatedNodeName": "gpu-0"}
+    assert _words.message(ask(snapshot([_zoned("gpu-0")], [other, mine]), made)) == f"needs 1 GPU on one node; gpu-0 {why}."
+
+
+def test_a_port_that_is_taken_has_its_sentence() -> None:
+    made, running = template(), pod("other-0", "gpu-0", {})
+    for each in (made, running):
+        each["spec"]["containers"][0]["ports"] = [{"hostPort": 8000}]
+    assert _words.message(ask(snapshot([node("gpu-0")], [running]), made)) == "needs 1 GPU on one node; the best node gpu-0 has its port 8000/TCP taken."
+
+
+def test_a_pod_that_asks_for_nothing_needs_a_slot() -> None:
+    assert _words.message(ask(snapshot(TWO), template({}))).startswith("1 replica of a pod slot fits: 1 on gpu-0")
+
+
+def test_the_fleet_without_any_gpu_has_its_sentence() -> None:
+    assert _fleet.message([]) == "No node has a GPU or another extended resource."
