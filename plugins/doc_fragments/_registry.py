@@ -31,12 +31,14 @@ options:
     type: str
     aliases: [db]
   service:
-    description: Name of an entry in the connection service file (C(~/.pg_service.conf)). Taken from E(PGSERVICE) when not given.
+    description:
+      - Name of an entry in the connection service file (E(PGSERVICEFILE), then C(~/.pg_service.conf)). Taken from E(PGSERVICE) when not given.
+      - As for libpq, options go before the entry, and the entry before E(PGHOST) and the like.
     type: str
   ssl_mode:
     description:
       - How the connection is protected. Taken from E(PGSSLMODE) when not given.
-      - When nothing says otherwise V(verify-full) for a database elsewhere, and V(prefer) on this machine or with O(service).
+      - When nothing says otherwise, O(service)'s entry included, V(verify-full) for a database elsewhere, and V(prefer) on this machine.
     type: str
     choices: [disable, allow, prefer, require, verify-ca, verify-full]
   ca_cert:

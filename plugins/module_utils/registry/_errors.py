@@ -43,7 +43,11 @@ _CONNECT = (
     ("no password supplied", "{place} wants a password for user {user}; set PGPASSWORD or login_password"),
     ("role ", "{place} does not know user {user}; check login_user (PGUSER) or create the user"),
     ("no pg_hba.conf entry", "{place} does not let user {user} into database {database} from here; check ssl_mode and the server's pg_hba.conf"),
-    ("certificate verify failed", "the certificate of {place} is not signed by a CA that is trusted here; give its CA by ca_cert (PGSSLROOTCERT)"),
+    (
+        "certificate verify failed",
+        "the certificate of {place} was refused: it is not signed by a CA that is trusted here, or it has expired or is not valid yet; "
+        "give its CA by ca_cert (PGSSLROOTCERT), or renew it",
+    ),
     ("root certificate file", "{place} cannot be verified, because there is no CA certificate; give it by ca_cert (PGSSLROOTCERT)"),
     ("does not match host name", "the certificate of {place} is for another name; use the name that the certificate has"),
     ("server does not support SSL", "{place} offers no TLS and ssl_mode asks for it; enable TLS there, or set ssl_mode (PGSSLMODE) on purpose"),

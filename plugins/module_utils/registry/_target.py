@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import configparser
 import dataclasses
 import ipaddress
 import os
@@ -30,6 +31,9 @@ _PARAMETERS = {
     "ssl_cert": ("sslcert", "PGSSLCERT"),
     "ssl_key": ("sslkey", "PGSSLKEY"),
 }
+
+#: Read of the environment and the service file alone: what a name is connected to is not a module's option.
+_ADDRESS = {"hostaddr": "PGHOSTADDR"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +79,11 @@ def target(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None =
     if timeout < 1:
         raise InputError(f"timeout {timeout:g} is too short: give at least 1 second")
     parameters = {name: options[option] for option, (name, _variable) in _PARAMETERS.items() if options.get(option) is not None}
-    given = {name: environment[variable] for name, variable in _PARAMETERS.values() if environment.get(variable)}
+    variables = {**dict(_PARAMETERS.values()), **_ADDRESS}
+    given = {name: environment[variable] for name, variable in variables.items() if environment.get(variable)}
+    # As libpq does: what is said here goes before the service file, and that before the environment.
+    service = parameters.get("service") or given.get("service")
+    given.update(_service(str(service), environment) if service else {})
     given.update({name: str(value) for name, value in parameters.items()})
     parameters.update(_tls(given))
     parameters["application_name"] = "inference.vllm"
@@ -85,12 +93,28 @@ def target(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None =
 
 def _tls(given: t.Mapping[str, str]) -> dict[str, str]:
     """Off loopback the server must prove who it is, unless someone says otherwise."""
-    if "sslmode" in given or "service" in given or is_local(given.get("host", "")):
+    if "sslmode" in given or is_local(given.get("host") or given.get("hostaddr", "")):
         return {}
     parameters = {"sslmode": "verify-full"}
     if "sslrootcert" not in given and not os.path.exists(os.path.expanduser("~/.postgresql/root.crt")):
         parameters["sslrootcert"] = "system"
     return parameters
+
+
+def _service(name: str, environment: t.Mapping[str, str]) -> dict[str, str]:
+    """What the connection service file says of ``name``: libpq reads it for itself, we must know whether the server is elsewhere."""
+    default = os.path.join(os.path.expanduser("~"), ".pg_service.conf")
+    system = os.path.join(environment.get("PGSYSCONFDIR") or "/etc/postgresql-common", "pg_service.conf")
+    known = {*(parameter for parameter, _variable in _PARAMETERS.values()), *_ADDRESS}
+    for path in (environment.get("PGSERVICEFILE") or default, system):
+        parser = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=("#",), strict=False)
+        try:
+            parser.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):
+            continue  # libpq says what is wrong with it
+        if parser.has_section(name):
+            return {option: value for option, value in parser.items(name) if option in known and value}
+    return {}
 
 
 def is_local(host: str) -> bool:

@@ -56,6 +56,10 @@ def empty(any_cluster: Cluster) -> Database:
 @pytest.fixture
 def registry(cluster: Cluster) -> Database:
     """The registry's schema and grants, and no rows: one database for all tests that only write rows, emptied before each."""
+    return emptied(cluster)
+
+
+def emptied(cluster: Cluster) -> Database:
     if not cluster.prepared:
         cluster.prepared = prepared(cluster.database()).name
     shared = Database(cluster, cluster.prepared)

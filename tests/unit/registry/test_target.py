@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
 from ansible_collections.inference.vllm.plugins.module_utils.registry._target import is_local, target
@@ -53,3 +55,23 @@ def test_a_schema_that_is_no_identifier_is_refused(schema: str) -> None:
 def test_a_timeout_below_a_second_is_refused() -> None:
     with pytest.raises(InputError, match=r"timeout 0\.5 is too short"):
         target({"timeout": 0.5}, NOTHING)
+
+
+def test_a_service_elsewhere_must_prove_who_it_is_unless_its_entry_says_otherwise(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "services").write_text(
+        "[away]\nhost=db.example.org\nuser=ada\npassword=hidden\n[lax]\nhost=db.example.org\nsslmode=require\n[near]\nhost=127.0.0.1\n", encoding="ascii"
+    )
+    variables = {"PGSERVICEFILE": str(tmp_path / "services"), "PGHOST": "127.0.0.1"}
+    away = target({"service": "away"}, variables)
+    assert away.parameters["sslmode"] == "verify-full"
+    assert "host" not in away.parameters, "libpq reads it for itself"
+    assert (away.user(), away.scrub("it was hidden")) == ("ada", "it was ********")
+    assert target({}, {**variables, "PGSERVICE": "away"}).parameters["sslmode"] == "verify-full"
+    assert "sslmode" not in target({"service": "lax"}, variables).parameters
+    assert "sslmode" not in target({"service": "near"}, {**variables, "PGHOST": "db.example.org"}).parameters
+    assert "sslmode" not in target({"service": "away", "login_host": "127.0.0.1"}, variables).parameters
+
+
+def test_an_address_elsewhere_without_a_name_must_prove_who_it_is() -> None:
+    assert target({}, {"PGHOSTADDR": "10.0.0.5"}).parameters["sslmode"] == "verify-full"
+    assert "sslmode" not in target({}, {"PGHOSTADDR": "127.0.0.1"}).parameters
