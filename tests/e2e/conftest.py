@@ -27,7 +27,7 @@ RECAP = re.compile(r"^(?P<host>[\w.-]+)\s+: (?P<counts>ok=.*)$", re.MULTILINE)
 #: What a lab needs to be quick: probes every few seconds instead of every thirty.
 QUICK = {
     "probes": {
-        "startup": {"periodSeconds": 3, "timeoutSeconds": 3, "failureThreshold": 60},
+        "startup": {"periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 90},
         "readiness": {"periodSeconds": 2, "timeoutSeconds": 2},
     },
     "drain": {"preStopSeconds": 0},
@@ -54,7 +54,15 @@ class Ran:
     @property
     def words(self) -> str:
         """The output with its line breaks folded, to look for sentences in."""
-        return re.sub(r"\s+", " ", self.text)
+        return _folded(self.text)
+
+    def failure(self, host: str) -> str:
+        """What the play says of the tasks that failed on this host, folded."""
+        return _folded(" ".join(re.findall(rf"^fatal: \[{re.escape(host)}\]: FAILED!.*?(?=^\S|\Z)", self.text, re.MULTILINE | re.DOTALL)))
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
 
 
 @dataclasses.dataclass
@@ -168,7 +176,5 @@ def site(lab: RunningLab, schema: None, make_namespace: MakeNamespace, tmp_path:
     hosts = yaml.safe_load((folder / "hosts.yml").read_text())
     hosts["vllm_models"]["hosts"] = {}
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    (folder / "group_vars" / "all" / "site.yml").write_text(
-        yaml.safe_dump({"vllm_namespace": name, "vllm_operation_duration": 10, "vllm_wait_sleep": 0.3, "vllm_values": {}})
-    )
+    (folder / "group_vars" / "all" / "site.yml").write_text(yaml.safe_dump({"vllm_namespace": name, "vllm_operation_duration": 10, "vllm_values": {}}))
     return Site(lab, name, folder)
