@@ -7,8 +7,6 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
 from ..module_utils._deadline import Deadline
 from ..module_utils._errors import Error
 from ..module_utils.endpoint import _options
@@ -23,11 +21,8 @@ class ActionModule(ClusterAction):
 
     SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = _options.endpoint_options()
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        if self._connection.transport == "local":
-            return super().run(tmp, task_vars)
-        result: Result = ActionBase.run(self, tmp, task_vars)
-        return {**result, **self._execute_module(task_vars=task_vars)}
+    def by_module(self) -> bool:
+        return self.elsewhere()
 
     def step(self) -> Result:
         params = self.params

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ..module_utils._errors import Error
 from ..module_utils.capacity import _look, _request
 from ..module_utils.capacity._options import FAILURES, OPTIONS
 from ..module_utils.cluster._connection import connect
@@ -19,11 +20,8 @@ class ActionModule(ClusterAction):
 
     SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = OPTIONS
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        if boolean(self._task.args.get("wait", False), strict=False):
-            return super().run(tmp, task_vars)
-        result: Result = self._execute_module(task_vars=task_vars)
-        return result
+    def by_module(self) -> bool:
+        return not boolean(self._task.args.get("wait", False), strict=False)
 
     def step(self) -> Result:
         request = _request.request(self.params)
@@ -31,5 +29,5 @@ class ActionModule(ClusterAction):
         failed = FAILURES.get(result.get("fits", "")) in self.params["fail_on"]
         return {**result, "changed": False, **({"failed": True, "msg": result["message"]} if failed else {})}
 
-    def failure(self, error: Exception) -> Result:
+    def failure(self, error: Error) -> Result:
         return {"failed": True, "msg": str(error)}

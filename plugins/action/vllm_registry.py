@@ -6,33 +6,26 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._errors import Error
 from ..module_utils.registry._change import change
 from ..module_utils.registry._options import registry_options
 from ..module_utils.registry._request import entry_options, request
 from ..module_utils.registry._result import result
 from ..module_utils.registry._target import target
+from ..plugin_utils._controller import ControllerAction, Result
 
-Result = dict[str, t.Any]
 
-
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """The module's own work, done in the controller: half a second less for every model. On another machine it is the module that runs there."""
 
-    _supports_check_mode = True
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {**registry_options(), **entry_options()}
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        outcome: Result = super().run(tmp, task_vars)
-        if self._connection.transport != "local":
-            return {**outcome, **self._execute_module(task_vars=task_vars)}
-        _validation, params = self.validate_argument_spec(argument_spec={**registry_options(), **entry_options()})
-        try:
-            changed = change(target(params), request(params), check_mode=self._task.check_mode)
-        except Error as error:
-            return {**outcome, "failed": True, "msg": str(error)}
+    def by_module(self) -> bool:
+        return self.elsewhere()
+
+    def step(self) -> Result:
+        changed = change(target(self.params), request(self.params), check_mode=self._task.check_mode)
         for note in changed.plan.notes:
             Display().warning(note)
-        return {**outcome, **result(changed)}
+        return result(changed)

@@ -6,31 +6,24 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils._errors import Error
 from ..module_utils.registry._options import registry_options
 from ..module_utils.registry._store import plain
 from ..module_utils.registry._table import read, status_options, table
 from ..module_utils.registry._target import target
+from ..plugin_utils._controller import ControllerAction, Result
 
-Result = dict[str, t.Any]
 
-
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Prints the table as it is; a result would be printed as YAML or JSON."""
 
-    _supports_check_mode = True
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {**registry_options(), **status_options()}
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        outcome: Result = super().run(tmp, task_vars)
-        if self._connection.transport != "local":
-            return {**outcome, **self._execute_module(task_vars=task_vars)}
-        _validation, params = self.validate_argument_spec(argument_spec={**registry_options(), **status_options()})
-        try:
-            entries = read(target(params), params)
-        except Error as error:
-            return {**outcome, "failed": True, "msg": str(error)}
+    def by_module(self) -> bool:
+        return self.elsewhere()
+
+    def step(self) -> Result:
+        entries = read(target(self.params), self.params)
         Display().display(table(entries))
-        return {**outcome, "changed": False, "table": table(entries), "entries": plain(entries)}
+        return {"changed": False, "table": table(entries), "entries": plain(entries)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils._deadline import Deadline
@@ -17,31 +16,25 @@ from ..module_utils.registry._options import registry_options
 from ..module_utils.registry._target import target
 from ..module_utils.routing._options import asking, routing_options
 from ..module_utils.routing._prove import Asking, Proof, RoutingError, prove
+from ..plugin_utils._controller import ControllerAction, Result
 
-Result = dict[str, t.Any]
 
-
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Waits in the controller until a router follows the registry, and says every few seconds what it answers."""
 
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {**registry_options(), **routing_options()}
 
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        outcome: Result = super().run(tmp, task_vars)
-        self._host = (task_vars or {}).get("inventory_hostname", "localhost")
-        _validation, params = self.validate_argument_spec(argument_spec={**registry_options(), **routing_options()})
-        try:
-            asked = asking(params)
-            if self._task.check_mode:
-                return {**outcome, "changed": False, "skipped": True, "msg": "Nothing is registered in check mode, so there is nothing to follow."}
-            proof = prove(asked, Deadline(params["wait_timeout"]), self._say)
-            return {**outcome, "changed": False, **_seen(proof), **self._record(params, asked, proof)}
-        except RoutingError as error:
-            return {**outcome, "failed": True, "msg": str(error), **_seen(error.proof)}
-        except Error as error:
-            return {**outcome, "failed": True, "msg": f"{params['model']}: {error}"}
+    def step(self) -> Result:
+        asked = asking(self.params)
+        if self._task.check_mode:
+            return {"changed": False, "skipped": True, "msg": "Nothing is registered in check mode, so there is nothing to follow."}
+        proof = prove(asked, Deadline(self.params["wait_timeout"]), self.say)
+        return {"changed": False, **_seen(proof), **self._record(self.params, asked, proof)}
+
+    def failure(self, error: Error) -> Result:
+        if isinstance(error, RoutingError):
+            return {"failed": True, "msg": str(error), **_seen(error.proof)}
+        return {"failed": True, "msg": f"{self.params['model']}: {error}"}
 
     def _record(self, params: t.Mapping[str, t.Any], asked: Asking, proof: Proof) -> Result:
         """That it cannot be written down makes what was proved no less true: a warning."""
@@ -53,11 +46,8 @@ class ActionModule(ActionBase):
         except Error as error:
             Display().warning(f"{params['model']} is routed, but the event of it could not be recorded: {error}")
             return {}
-        self._say(f"{params['model']}: {asked.way.where} followed the registry after {recorded.propagation_seconds:.3f} s")
+        self.say(f"{params['model']}: {asked.way.where} followed the registry after {recorded.propagation_seconds:.3f} s")
         return {"changed": recorded.new, "routed_event_id": recorded.event_id, "propagation_seconds": recorded.propagation_seconds}
-
-    def _say(self, text: str) -> None:
-        Display().display(f"{self._host}: {text}")
 
 
 def _seen(proof: Proof) -> Result:

@@ -34,8 +34,8 @@ def operation_options() -> dict[str, dict[str, t.Any]]:
     }
 
 
-class ClusterAction(ActionBase):
-    """One step on a release, done in the controller. Subclasses say their ``SPEC`` and do ``step``."""
+class ControllerAction(ActionBase):
+    """One piece of work, done in the controller. Subclasses say their ``SPEC`` and do ``step``."""
 
     SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
     _requires_connection = False
@@ -45,15 +45,42 @@ class ClusterAction(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         self.variables = task_vars or {}
-        _validation, self.params = self.validate_argument_spec(argument_spec={**kubernetes_options(), **self.SPEC})
+        if self.by_module():
+            result.update(self._execute_module(task_vars=task_vars))
+            return result
+        _validation, self.params = self.validate_argument_spec(argument_spec=self.spec())
         try:
             result.update(self.step())
         except Error as error:
             result.update(self.failure(error))
         return result
 
+    def by_module(self) -> bool:
+        """Whether the module of the same name does the work instead, on the task's own machine."""
+        return False
+
+    def elsewhere(self) -> bool:
+        """The task is for another machine than this one."""
+        return bool(self._connection.transport != "local")
+
+    def spec(self) -> dict[str, dict[str, t.Any]]:
+        return self.SPEC
+
     def step(self) -> Result:
         raise NotImplementedError
+
+    def failure(self, error: Error) -> Result:
+        return {"failed": True, "msg": str(error)}
+
+    def say(self, text: str) -> None:
+        Display().display(f"{self.variables.get('inventory_hostname', 'localhost')}: {text}")
+
+
+class ClusterAction(ControllerAction):
+    """One step on a release."""
+
+    def spec(self) -> dict[str, dict[str, t.Any]]:
+        return {**kubernetes_options(), **self.SPEC}
 
     def failure(self, error: Error) -> Result:
         return {"failed": True, "msg": f"{self.params.get('name') or self._task.action}: {error}"}
@@ -74,6 +101,3 @@ class ClusterAction(ActionBase):
         if not self.params.get("operation") or self._task.check_mode:
             return lambda: None
         return self.operation(client, self.params["operation"]).renew
-
-    def say(self, text: str) -> None:
-        Display().display(f"{self.variables.get('inventory_hostname', 'localhost')}: {text}")
