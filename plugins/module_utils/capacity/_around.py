@@ -53,7 +53,7 @@ def replaced(source: Source, namespace: str, selector: str) -> c.Iterator[tuple[
         return
     for item in source.items(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector}):
         # A Job's pods run to their own end; they are not replaced by a new revision.
-        if _objects.counts(item) and _objects.owner_kind(item["metadata"]) in ("ReplicaSet", "StatefulSet"):
+        if _objects.counts(item) and _objects.owner_of(item["metadata"])[1] in ("ReplicaSet", "StatefulSet"):
             yield Pod.parse(item), _quota.usage(item, f"pod {namespace}/{item['metadata']['name']}")
 
 

@@ -59,6 +59,29 @@ class Term:
 
 
 @dataclasses.dataclass(frozen=True)
+class Shape:
+    """What of a pod its spec alone says; the pods of a workload share it. ``requests`` are without resizes under way."""
+
+    spec: Json
+    requests: Amounts
+    priority: int
+    claims: bool
+    host_ports: frozenset[HostPort]
+    anti_affinity: Json | None
+
+    @classmethod
+    def of(cls, spec: Json, where: str) -> Shape:
+        return cls(
+            spec=spec,
+            requests=_requests.amounts(_requests.requests(spec, None, where)),
+            priority=spec.get("priority") or 0,
+            claims=bool(spec.get("resourceClaims")),
+            host_ports=host_ports(spec),
+            anti_affinity=(spec.get("affinity") or {}).get("podAntiAffinity"),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Pod:
     """A pod that holds its requests on ``node``: bound to it, or nominated for it."""
 
@@ -79,25 +102,27 @@ class Pod:
 
     @classmethod
     def parse(cls, manifest: Json) -> Pod:
+        """``manifest`` may bring its ``shape``, where the text of its spec has been read before."""
         metadata, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
         namespace, labels = metadata.get("namespace", ""), metadata.get("labels") or {}
         where = f"pod {namespace}/{metadata['name']}"
-        owner = owner_of(metadata)
+        shape: Shape = manifest.get("shape") or Shape.of(spec, where)
+        owner, kind = owner_of(metadata)
         return cls(
             namespace=namespace,
             name=metadata["name"],
             node=spec.get("nodeName") or status.get("nominatedNodeName") or "",
             labels=labels,
-            requests=_requests.amounts(_requests.requests(spec, status, where)),
-            priority=spec.get("priority") or 0,
+            requests=shape.requests if _requests.settled(spec, status) else _requests.amounts(_requests.requests(spec, status, where)),
+            priority=shape.priority,
             terminating=bool(metadata.get("deletionTimestamp")),
             nominated=not spec.get("nodeName"),
             owner=owner,
-            owner_kind=owner_kind(metadata),
+            owner_kind=kind,
             release=labels.get("app.kubernetes.io/instance") or owner or metadata["name"],
-            claims=bool(spec.get("resourceClaims")),
-            host_ports=host_ports(spec),
-            anti_terms=terms((spec.get("affinity") or {}).get("podAntiAffinity"), namespace),
+            claims=shape.claims,
+            host_ports=shape.host_ports,
+            anti_terms=terms(shape.anti_affinity, namespace) if shape.anti_affinity else (),
         )
 
 
@@ -106,18 +131,14 @@ def counts(manifest: Json) -> bool:
     return (manifest.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
 
 
-def owner_of(metadata: Json) -> str:
-    """What a person calls the owner: a ReplicaSet's name without its hash is its Deployment's."""
+def owner_of(metadata: Json) -> tuple[str, str]:
+    """What a person calls the owner (a ReplicaSet's name without its hash is its Deployment's), and its kind."""
     for reference in metadata.get("ownerReferences") or ():
         if reference.get("controller"):
-            name = str(reference.get("name", ""))
+            name, kind = str(reference.get("name", "")), str(reference.get("kind"))
             suffix = (metadata.get("labels") or {}).get("pod-template-hash")
-            return name.removesuffix(f"-{suffix}") if reference.get("kind") == "ReplicaSet" and suffix else name
-    return ""
-
-
-def owner_kind(metadata: Json) -> str:
-    return next((str(reference.get("kind")) for reference in metadata.get("ownerReferences") or () if reference.get("controller")), "")
+            return name.removesuffix(f"-{suffix}") if kind == "ReplicaSet" and suffix else name, kind
+    return "", ""
 
 
 def terms(affinity: Json | None, namespace: str) -> tuple[Term, ...]:

@@ -20,13 +20,18 @@ import json
 import re
 import typing as t
 
+from ._objects import Shape
 from ._requests import Json
 
 _ITEM = b'{"metadata":{"name":"'
 _START = b'"items":['
 _NODE, _KEYS = b'odeName":"', (b'"n', b'"nominatedN')
 _DECODER = json.JSONDecoder()
-_MANAGED, _SPEC, _STATUS = ',"managedFields":[', ',"spec":{', ',"status":'
+_MANAGED, _SPEC, _STATUS = ',"managedFields":[', ',"spec":{', ',"status":{'
+_NODE_NAME, _TOKEN, _TOKENS = '"nodeName":"', '"name":"kube-api-access-', re.compile(r'"name":"kube-api-access-[a-z0-9]{5}(?=")')
+#: Specs by their text. Only in its key does a text lack what tells one pod of a workload from another.
+_SHAPES: dict[str, Shape] = {}
+_MOST_SHAPES = 2000
 
 
 def pods(page: bytes, nodes: c.Container[bytes], also: c.Sequence[bytes] = ()) -> list[Json]:
@@ -104,17 +109,34 @@ def _names(page: bytes, at: int, nodes: c.Container[bytes]) -> bool:
 
 
 def _item(raw: bytes) -> Json:
-    """Name, labels, owners, spec and status; managedFields is stepped over."""
+    """Name, labels, owners, spec and status; managedFields is stepped over, and a spec that was seen before is not parsed again."""
     text = raw.decode()
-    spec_at, managed_at = text.find(_SPEC), text.find(_MANAGED)
-    if spec_at < 0 or not 0 < managed_at < spec_at:
+    managed_at = text.find(_MANAGED)
+    spec_at = text.find(_SPEC, managed_at + 1)
+    status_at = text.find(_STATUS, spec_at)
+    if not 0 < spec_at < status_at:
         return t.cast(Json, json.loads(text))
     try:
-        metadata = json.loads(text[:managed_at] + "}}")["metadata"]
-        spec, end = _DECODER.raw_decode(text, spec_at + len(_SPEC) - 1)
-        status: t.Any = {}
-        if text.startswith(_STATUS, end):
-            status, _end = _DECODER.raw_decode(text, end + len(_STATUS))
+        metadata = json.loads(text[:managed_at] + "}}" if managed_at > 0 else text[:spec_at] + "}")["metadata"]
+        status, _end = _DECODER.raw_decode(text, status_at + len(_STATUS) - 1)
+        shape, node = _shape(text[spec_at + len(_SPEC) - 1 : status_at], f"pod {metadata.get('namespace', '')}/{metadata['name']}")
     except ValueError:
         return t.cast(Json, json.loads(text))
-    return {"metadata": metadata, "spec": spec, "status": status}
+    return {"metadata": metadata, "spec": {**shape.spec, **node}, "status": status, "shape": shape}
+
+
+def _shape(text: str, where: str) -> tuple[Shape, dict[str, str]]:
+    """Of a spec; pods of a workload differ in their node and in the name of the volume with their token, which nothing here reads."""
+    begin = text.find(_NODE_NAME)
+    if begin < 0 or text.find(_NODE_NAME, begin + 1) > 0:
+        return Shape.of(json.loads(text), where), {}
+    end = text.index('"', begin + len(_NODE_NAME))
+    key = text[:begin] + text[end:]
+    if _TOKEN in key:
+        key = _TOKENS.sub(_TOKEN, key)
+    known = _SHAPES.get(key)
+    if known is None:
+        if len(_SHAPES) >= _MOST_SHAPES:
+            _SHAPES.clear()
+        known = _SHAPES[key] = Shape.of(json.loads(text), where)
+    return known, {"nodeName": text[begin + len(_NODE_NAME) : end]}

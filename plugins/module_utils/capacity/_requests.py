@@ -72,6 +72,24 @@ def requests(spec: Json, status: Json | None = None, where: str = "pod") -> Mill
     return total
 
 
+def settled(spec: Json, status: Json) -> bool:
+    """Whether nothing is being resized: what each container has is what its spec says, so that the status changes no sum."""
+    if spec.get("resources") and status.get("resources") is not None:
+        return False
+    asked = None
+    for entry in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
+        actual = entry.get("resources")
+        if actual is None:
+            continue
+        if asked is None:
+            containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+            asked = {container.get("name"): (container.get("resources") or {}).get("requests") for container in containers}
+        own = asked.get(entry.get("name"))
+        if actual.get("requests") != own or entry.get("allocatedResources", own) != own:
+            return False
+    return True
+
+
 def limits(spec: Json, where: str = "pod") -> Millis:
     """The same sum over limits; a ResourceQuota counts them."""
     total: Millis = {}

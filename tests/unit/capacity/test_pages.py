@@ -86,3 +86,34 @@ def test_a_page_that_is_cut_off_is_no_page() -> None:
 def test_a_pod_without_managed_fields_or_with_spec_in_a_label_is_whole_too() -> None:
     plain = pod("p0", "a", labels={"spec": "{"})
     assert Pod.parse(_pages.pods(page([plain]), {b"a"})[0]) == Pod.parse(plain)
+
+
+def _with_token(made: Json, suffix: str) -> Json:
+    made["spec"]["volumes"] = [{"name": f"kube-api-access-{suffix}", "projected": {}}]
+    return made
+
+
+def test_pods_of_one_workload_are_parsed_once_and_each_keeps_its_own_node_and_status() -> None:
+    made = [_with_token(full(f"w-{number}", f"n{number}"), f"abcd{number}") for number in range(3)]
+    resized = {"name": "vllm", "resources": {"requests": {"cpu": "9"}}}
+    made[2]["status"]["containerStatuses"] = [resized]
+    found = [Pod.parse(each) for each in _pages.every(page(made))]
+    assert found == [Pod.parse(each) for each in made]
+    assert [each.node for each in found] == ["n0", "n1", "n2"]
+    assert found[0].requests is found[1].requests
+    assert found[2].requests["cpu"] == 9000
+
+
+def test_what_differs_in_anything_but_the_node_is_another_pod() -> None:
+    one, two, three = full("w-0", "a"), full("w-1", "a"), full("w-2", "a")
+    two["spec"]["containers"][0]["resources"]["requests"] = {"nvidia.com/gpu": 7}
+    three["spec"]["nodeSelector"] = {"nodeName": "b"}
+    made = [one, two, three, full("w-3", "b")]
+    assert [Pod.parse(each) for each in _pages.every(page(made))] == [Pod.parse(each) for each in made]
+
+
+def test_only_so_many_shapes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pages, "_MOST_SHAPES", 2)
+    made = [full(f"w-{number}", "a", str(number)) for number in range(5)]
+    assert len(_pages.every(page(made))) == 5
+    assert len(_pages._SHAPES) <= 2
