@@ -184,7 +184,7 @@ def _words(error: Exception, seconds: float) -> tuple[str, str]:
     if isinstance(error, TimeoutError):
         return "timeout", f"no complete answer within {seconds:.3g} s"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "tls", f"its certificate is not trusted: {shown(error.verify_message)}; give the CA by ca_cert of the endpoint"
+        return "tls", f"its certificate is not trusted: {shown(error.verify_message)}; give its CA by endpoint_ca_cert"
     if isinstance(error, ssl.SSLError):
         return "tls", f"TLS failed: {shown(error.reason or error)}"
     if isinstance(error, http.client.RemoteDisconnected):

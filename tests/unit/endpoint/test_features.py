@@ -164,7 +164,7 @@ class TLSServer:
         (HERE, 5, True, "pass", "expires in 4 days; renew it now"),
         (HERE, -1, True, "fail", "expired"),
         (ELSEWHERE, 90, True, "fail", "127.0.0.1"),
-        (HERE, 90, False, "fail", "self-signed certificate"),
+        (HERE, 90, False, "fail", "self-signed certificate; give its CA by endpoint_ca_cert"),
     ],
 )
 def test_a_certificate_is_trusted_or_refused_with_its_reason(
