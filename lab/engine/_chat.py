@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from ._errors import ApiError, EngineDead, parameter_error
 from ._generate import EventStream, Merged, complete, sequences
+from ._instance import instance
 from ._json import answer, dump, event, usage_of
 from ._sampling import FIELDS, Sampling, check_asked, check_length, check_stream_options, sampling_from
 from ._schema import Body, check, invalid, json_body, missing, problem
@@ -64,6 +65,7 @@ async def chat(server: Server, request: Request, body: Body) -> Response:
     name = request_id("chatcmpl", request)
     planned = sequences(server, name, [(prompt, count)], sampling)
     forced = _forced_tool(read, body)
+    read["schema"] = _asked_schema(body)
     if sampling.stream:
         return EventStream(server, len(planned), _events(server, name, model, planned, sampling, count))
     if not await complete(server, request, planned):
@@ -109,12 +111,25 @@ def _check_logprobs(read: Body) -> None:
         raise parameter_error(f"Requested sample logprobs of {asked}, which is greater than max allowed: 20", "logprobs", asked)
 
 
-def _forced_tool(read: Body, body: Body) -> tuple[str, str] | None:
-    """The tool that must be called, and the finish_reason of such an answer."""
-    choice, tools = body.get("tool_choice"), read.get("tools") or []
+def _forced_tool(read: Body, body: Body) -> tuple[Body, str] | None:
+    """The call that must be made, and the finish_reason of such an answer."""
+    choice, tools = body.get("tool_choice"), [tool.get("function") or {} for tool in read.get("tools") or ()]
     if isinstance(choice, dict):
-        return str(choice.get("function", {}).get("name", "")), "stop"
-    return (str(tools[0].get("function", {}).get("name", "")), "tool_calls") if choice == "required" and tools else None
+        name = str(choice.get("function", {}).get("name", ""))
+        return _call(next((tool for tool in tools if tool.get("name") == name), {"name": name})), "stop"
+    return (_call(tools[0]), "tool_calls") if choice == "required" and tools else None
+
+
+def _call(function: Body) -> Body:
+    return {"name": str(function.get("name", "")), "arguments": json.dumps(instance(function.get("parameters")))}
+
+
+def _asked_schema(body: Body) -> Body | None:
+    """The schema that the answer must keep, where one was asked for."""
+    wanted = body.get("response_format")
+    if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+        return None
+    return t.cast(Body, (wanted.get("json_schema") or {}).get("schema") or {})
 
 
 def render(messages: list[Body], generation_prompt: bool = True) -> str:
@@ -131,7 +146,7 @@ def _content(content: t.Any) -> str:
     return "" if content is None else str(content)
 
 
-def _whole(server: Server, name: str, model: str, planned: list[Sequence], count: int, forced: tuple[str, str] | None, read: Body) -> Body:
+def _whole(server: Server, name: str, model: str, planned: list[Sequence], count: int, forced: tuple[Body, str] | None, read: Body) -> Body:
     return {
         "id": name,
         "object": "chat.completion",
@@ -150,13 +165,14 @@ def _whole(server: Server, name: str, model: str, planned: list[Sequence], count
     }
 
 
-def _choice(server: Server, sequence: Sequence, forced: tuple[str, str] | None, read: Body) -> Body:
-    message: Body = {"role": "assistant", "content": sequence.text, **_EMPTY, "reasoning": None}
-    finish = sequence.finish
+def _choice(server: Server, sequence: Sequence, forced: tuple[Body, str] | None, read: Body) -> Body:
+    schema, finish = read["schema"], sequence.finish
+    text = sequence.text if schema is None else json.dumps(instance(schema))
+    message: Body = {"role": "assistant", "content": text, **_EMPTY, "reasoning": None}
     if server.settings.args.reasoning_parser:
-        message |= {"content": None, "reasoning": sequence.text}
+        message |= {"content": None, "reasoning": text}
     if forced is not None:
-        call = {"id": f"chatcmpl-tool-{random_id()}", "type": "function", "function": {"name": forced[0], "arguments": "{}"}}
+        call = {"id": f"chatcmpl-tool-{random_id()}", "type": "function", "function": forced[0]}
         message |= {"content": "", "tool_calls": [call]}
         finish = forced[1]
     return {

@@ -129,7 +129,10 @@ class Engine:
     def _token(self, sequence: Sequence) -> None:
         sequence.made += 1
         self.token_total += 1
-        sequence.last = time.monotonic()
+        now = time.monotonic()
+        if self.truth.wanted and sequence.last is not None:
+            sequence.gaps.append(now - sequence.last)
+        sequence.last = now
         self.metrics.token(sequence.steps[sequence.made - 2])
 
     def _pace(self, sequence: Sequence) -> None:

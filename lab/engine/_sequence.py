@@ -27,6 +27,7 @@ class Sequence:
     last: float | None = None
     made: int = 0
     steps: list[float] = dataclasses.field(default_factory=list)
+    gaps: list[float] = dataclasses.field(default_factory=list)
     ttft: float = 0.0
 
     @property
@@ -51,6 +52,7 @@ class Sequence:
             "ttft_seconds": _since(self.arrival, self.first),
             "e2e_seconds": _since(self.arrival, end),
             "tpot_seconds": None if self.made < 2 or end is None or self.first is None else round((end - self.first) / (self.made - 1), 6),
+            "itl_seconds": [round(gap, 6) for gap in self.gaps] if stream else None,
         }
 
 
