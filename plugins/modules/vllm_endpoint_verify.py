@@ -90,7 +90,7 @@ options:
       - A key that was given and is refused fails the check in any case.
     type: bool
   endpoint_ca_cert:
-    description: Path of the CA certificate that signed the endpoint's, for an C(https) O(url).
+    description: Path of the CA certificates that signed those of an C(https) O(url) and O(reference_url). The system's when not given.
     type: path
   endpoint_validate_certs:
     description: Whether the certificate of an C(https) O(url) is verified.
@@ -104,8 +104,8 @@ options:
   checks:
     description:
       - What is checked, in this order.
-      - When not given, V(health) (not for O(way=router)), V(models), V(authentication), the check of O(kind), V(stream) except for embeddings,
-        V(lora) with O(lora_adapters), V(golden) with O(golden), and V(latency).
+      - When not given, V(tls) for an C(https) O(url) whose certificate is verified, V(health) (not for O(way=router)), V(models), V(authentication),
+        the check of O(kind), V(stream) except for embeddings, V(lora) with O(lora_adapters), V(golden) with O(golden), and V(latency).
       - V(health), C(/health) answers 200.
       - V(ready), C(/ready) answers 200; vLLM does not offer it, and 404 is V(skipped), never a failure.
       - V(version), C(/version) answers.
@@ -115,8 +115,8 @@ options:
       - V(stream), a streamed answer read to C([DONE]), without an error inside it.
       - V(wrong_model), a name that nobody serves is refused, which proves that no gateway answers for the model.
       - V(reach), a connection can be had.
-      - V(tls), the certificate is trusted; how many days are left.
-      - V(tools), a tool call with the right name and arguments that are a JSON object.
+      - V(tls), the certificate is trusted; how many days are left. Fewer than 14 are a warning.
+      - V(tools), a tool call with the right name and arguments as its schema asks.
       - V(json_schema), an answer as a JSON schema asks.
       - V(lora), each of O(lora_adapters) is listed as an adapter and answers.
       - V(golden), each of O(golden) is answered as it must be.
@@ -218,9 +218,10 @@ options:
     type: bool
     default: false
   samples:
-    description: Number of timed requests. V(0) measures nothing. To prove a P95 with 95 % confidence, 59 are needed.
+    description:
+      - Number of timed requests. V(0) measures nothing. To prove a P95 with 95 % confidence, 59 are needed.
+      - When not given, 5, or with O(duration) as many as fit into it.
     type: int
-    default: 5
   concurrency:
     description: Number of requests at a time, at most 256. With O(rate), the most that are in flight.
     type: int
@@ -235,11 +236,11 @@ options:
     type: float
     default: 0.0
   duration:
-    description: Seconds after which no further timed request is sent, even when O(samples) are not reached. V(0) for no such limit.
+    description: Seconds after which no further timed request is sent, even when O(samples) were given and are not reached. V(0) for no such limit.
     type: float
     default: 0.0
   seed:
-    description: Seed of the schedule of O(rate).
+    description: Seed of the schedule of O(rate) and of the prompts of O(prompt_words).
     type: int
     default: 0
   slo:

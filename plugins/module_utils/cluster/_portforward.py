@@ -34,6 +34,10 @@ class PortClosed(ConnectionRefusedError):
     """The port was forwarded and nothing listened in the pod."""
 
 
+class ForwardLost(ConnectionResetError):
+    """The connection to the API server broke. When it is the pod that hangs up, the API server says goodbye."""
+
+
 def forward(client: Client, namespace: str, pod: str, port: int, seconds: float) -> ForwardedPort:
     """One connection to ``port`` of ``pod``. Each is a websocket of its own: they fail alone and run side by side."""
     websocket = _package()
@@ -81,10 +85,10 @@ class ForwardedPort:
         websocket = _package()
         try:
             self._websocket.send_binary(bytes((DATA,)) + bytes(data))
-        except websocket.WebSocketTimeoutException as error:
+        except (websocket.WebSocketTimeoutException, TimeoutError) as error:
             raise TimeoutError(str(error)) from error
-        except websocket.WebSocketException as error:
-            raise ConnectionResetError(f"the forwarding of {self._what} ended") from error
+        except (websocket.WebSocketException, OSError) as error:
+            raise ForwardLost(f"the forwarding of {self._what} ended") from error
 
     def settimeout(self, seconds: float | None, /) -> None:
         self._websocket.settimeout(seconds)
@@ -99,12 +103,10 @@ class ForwardedPort:
         websocket = _package()
         try:
             opcode, frame = self._websocket.recv_data_frame(True)
-        except websocket.WebSocketTimeoutException as error:
+        except (websocket.WebSocketTimeoutException, TimeoutError) as error:
             raise TimeoutError(str(error)) from error
-        except websocket.WebSocketConnectionClosedException:
-            return None
-        except websocket.WebSocketException as error:
-            raise ConnectionResetError(f"the forwarding of {self._what} broke: {error}") from error
+        except (websocket.WebSocketException, OSError) as error:
+            raise ForwardLost(f"the forwarding of {self._what} broke: {str(error) or type(error).__name__}") from error
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             return None
         data = memoryview(frame.data)

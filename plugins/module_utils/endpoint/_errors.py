@@ -9,7 +9,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import typing as t
+
 from .._errors import Error
+
+Given = t.TypeVar("Given")
 
 
 class ProbeError(Error):
@@ -23,6 +28,21 @@ class ProbeError(Error):
 
 class UnknownError(Error):
     """Nothing was learned about the endpoint: the way to it is what failed. The verdict is inconclusive, not fail."""
+
+
+class WayLost(UnknownError):
+    """The way ended while a request was on it, for a reason that is not the endpoint's. Asked again, it may hold."""
+
+
+MOST_LOST = 3
+
+
+def held(ask: t.Callable[[], Given]) -> Given:
+    """What ``ask`` returns; asked again, a few times at most, when the way was lost under it."""
+    for _lost in range(MOST_LOST):
+        with contextlib.suppress(WayLost):
+            return ask()
+    return ask()
 
 
 def shown(text: object, limit: int = 200) -> str:

@@ -32,10 +32,17 @@ _TOOL = {
     "function": {
         "name": "get_weather",
         "description": "Says what the weather is in a city.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string", "enum": ["Paris", "London"]}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
     },
 }
-_SCHEMA = {"type": "object", "properties": {"answer": {"type": "string", "maxLength": 20}}, "required": ["answer"], "additionalProperties": False}
+# Choices, so that a grammar which is obeyed leaves even a model without any sense nothing else to say.
+_SCHEMA = {"type": "object", "properties": {"answer": {"enum": ["OK", "no"]}}, "required": ["answer"], "additionalProperties": False}
 
 
 def reach(subject: Subject) -> Finding:
@@ -60,7 +67,7 @@ def tls(subject: Subject) -> Finding:
     days = int((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) // 86400)
     observed = {"days_left": days, "expires": certificate["notAfter"], "protocol": protocol}
     hint = "; renew it now" if days < WARN_DAYS else ""
-    return passed(f"its certificate is trusted and expires in {days} days{hint}", observed, {"days_left": WARN_DAYS})
+    return Finding("pass", f"its certificate is trusted and expires in {days} days{hint}", observed, {"days_left": WARN_DAYS}, warns=days < WARN_DAYS)
 
 
 def _dial(subject: Subject) -> t.Any:
@@ -89,9 +96,9 @@ def metrics(subject: Subject) -> Finding:
 
 
 def tools(subject: Subject) -> Finding:
-    """A tool call that a client can use: the right name, arguments that are a JSON object."""
+    """A tool call that a client can use: the right name, arguments as its parameters ask."""
     asked = body("chat", subject.ask.model, "What is the weather in Paris?", max(subject.ask.max_tokens, LEAST_TOKENS))
-    message = _message(subject, asked | {"tools": [_TOOL], "tool_choice": "required"}, "a tool call")
+    message = _message(subject, asked | {"tools": [_TOOL], "tool_choice": "required", "parallel_tool_calls": False}, "a tool call")
     calls = message.get("tool_calls")
     if not isinstance(calls, list) or not calls:
         said = shown(message.get("content") or "", 80)
@@ -99,7 +106,8 @@ def tools(subject: Subject) -> Finding:
     function = calls[0].get("function") if isinstance(calls[0], dict) else None
     name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
     observed = {"name": shown(name, 60), "arguments": shown(arguments)}
-    if name != "get_weather" or not isinstance(_parsed(arguments), dict):
+    given = _parsed(arguments)
+    if name != "get_weather" or not isinstance(given, dict) or not isinstance(given.get("city"), str):
         return failed(f"it called {shown(name, 60)!r} with {shown(arguments, 80)!r}: check --tool-call-parser", observed, "get_weather")
     return passed("it calls tools", observed, "get_weather")
 
@@ -110,7 +118,7 @@ def json_schema(subject: Subject) -> Finding:
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": _SCHEMA}}
     content = _message(subject, asked | {"response_format": wanted}, "structured output").get("content")
     value = _parsed(content)
-    if not isinstance(value, dict) or list(value) != ["answer"] or not isinstance(value["answer"], str):
+    if value not in ({"answer": "OK"}, {"answer": "no"}):
         return failed(f"it answered {shown(content, 80)!r}, which is not as the schema asked", shown(content), _SCHEMA)
     return passed("it answers as a JSON schema asks", shown(content), _SCHEMA)
 

@@ -22,7 +22,7 @@ GRAVITY: tuple[VerdictName, ...] = ("skipped", "pass", "inconclusive", "fail")
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """``message`` is one sentence; ``observed`` and ``expected`` are for machines."""
+    """``message`` is one sentence; ``observed`` and ``expected`` are for machines. ``warns``: it passed, and somebody should act all the same."""
 
     verdict: VerdictName
     message: str
@@ -31,6 +31,7 @@ class Finding:
     name: str = ""
     pod: str = ""
     duration: float = 0.0
+    warns: bool = False
 
     def entry(self) -> dict[str, t.Any]:
         entry: dict[str, t.Any] = {"name": self.name, "verdict": self.verdict, "message": self.message, "observed": self.observed, "expected": self.expected}

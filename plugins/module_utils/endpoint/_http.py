@@ -17,12 +17,14 @@ import time
 import typing as t
 
 from .._errors import Error
-from ._errors import ProbeError, shown
+from ..cluster._portforward import ForwardLost
+from ._errors import ProbeError, WayLost, shown
 from ._wire import Pipe, Wire
 
 CAP_BYTES = 1 << 20
 # A server closes idle connections after some seconds (vLLM: 5); one that was used a moment ago and breaks is a failure.
 STALE_SECONDS = 1.0
+HIDDEN = b"[key]"
 
 
 class Way(t.Protocol):
@@ -88,9 +90,13 @@ class Session:
             raise self.failed(error, f"{method} {path}", seconds) from error
         end = time.perf_counter()
         self.finish(response, f"{method} {path}")
-        whole = b"".join(pieces)
+        whole = self.without_key(b"".join(pieces))
         self.way.vet(response.status, whole)
         return Answer(response.status, response.headers, whole, start, end)
+
+    def without_key(self, data: bytes) -> bytes:
+        """What a server sent, less the key: some repeat it in their errors, and those become sentences of ours."""
+        return data.replace(self.key.encode(), HIDDEN) if self.key else data
 
     def send(self, method: str, path: str, body: t.Any = None, *, until: float, cap: int = CAP_BYTES, key: str | None = None) -> http.client.HTTPResponse:
         """The answer's head; the caller reads its body with ``read1`` and then calls ``finish``."""
@@ -122,6 +128,8 @@ class Session:
     def failed(self, error: Exception, what: str, seconds: float) -> Error:
         """``error`` as a sentence; the connection is not used again."""
         self.close()
+        if isinstance(error, ForwardLost):
+            return WayLost(f"{what} at {self.way.where}: {error}")
         kind, words = _words(error, seconds)
         return ProbeError(kind, f"{what} at {self.way.where}: {words}")
 

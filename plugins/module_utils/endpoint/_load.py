@@ -19,7 +19,7 @@ import typing as t
 from .._deadline import Deadline
 from .._errors import DeadlineError
 from . import _bodies, _stream
-from ._errors import ProbeError
+from ._errors import ProbeError, held
 from ._http import Session
 from ._stream import Ask, Sample
 
@@ -105,6 +105,8 @@ def run(workers: t.Sequence[t.Sequence[Session]], ask: Ask, load: Load, deadline
     wanted = load.samples
     turns = _Turns(load, deadline, wanted, load.rate)
     tell = None if progress is None else lambda samples: progress(len(samples), wanted, sum(1 for sample in samples if sample.error))
+    if progress is not None:
+        progress(0, wanted, 0)
     start, cpu = time.perf_counter(), time.process_time()
     done = _all(workers, ask, load, turns, deadline, tell)
     return Run(done, time.perf_counter() - start, time.process_time() - cpu, warmups, 0 if load.duration else turns.left)
@@ -141,6 +143,11 @@ def _all(
 
 
 def _one(session: Session, ask: Ask, start: float, deadline: Deadline) -> Sample:
+    """One request's sample. A request that was lost with the way to the server is sent again: it says nothing about the server."""
+    return held(lambda: _sample(session, ask, start, deadline))
+
+
+def _sample(session: Session, ask: Ask, start: float, deadline: Deadline) -> Sample:
     sample = Sample(start, sent=time.perf_counter())
     try:
         limited = dataclasses.replace(ask, seconds=deadline.limit(ask.seconds, ask.what))

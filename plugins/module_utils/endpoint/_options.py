@@ -24,7 +24,8 @@ from ._verify import DEFAULT_CHECKS, ROUTER_CHECKS, Plan
 
 Params = t.Mapping[str, t.Any]
 ALL_CHECKS = (*CHECKS, "replicas", "latency")
-LIMITS = (("samples", 0, 100_000), ("concurrency", 1, 256), ("max_tokens", 1, 4096), ("warmup", 0, 100_000), ("prompt_words", 0, 20_000))
+SAMPLES, MOST_SAMPLES = 5, 100_000
+LIMITS = (("samples", 0, MOST_SAMPLES), ("concurrency", 1, 256), ("max_tokens", 1, 4096), ("warmup", 0, 100_000), ("prompt_words", 0, 20_000))
 
 
 def endpoint_options() -> dict[str, dict[str, t.Any]]:
@@ -76,7 +77,7 @@ def _load_options() -> dict[str, dict[str, t.Any]]:
     return {
         "prompt_words": {"type": "int", "default": 0},
         "ignore_eos": {"type": "bool", "default": False},
-        "samples": {"type": "int", "default": 5},
+        "samples": {"type": "int"},
         "concurrency": {"type": "int", "default": 1},
         "warmup": {"type": "int"},
         "rate": {"type": "float", "default": 0.0},
@@ -102,20 +103,32 @@ def plan(params: Params) -> Plan:
     """What is to be verified; raises InputError."""
     _refuse(params)
     model, kind = params["model"], params["kind"]
-    load = Load(params["samples"], params["concurrency"], params["warmup"], params["rate"], params["duration"], params["seed"], words=params["prompt_words"])
+    load = _load(params)
     ask = Ask(kind, model, params["prompt"], params["max_tokens"], params["request_timeout"], exact=params["ignore_eos"])
     router = params["way"] == "router"
     checks = tuple(params["checks"]) if params["checks"] is not None else (ROUTER_CHECKS if router else DEFAULT_CHECKS)[kind]
     if params["checks"] is None:
         # What was given for a check asks for it.
         asked = [name for name, given in (("lora", params["lora_adapters"]), ("golden", params["golden"])) if given]
-        checks = (*checks[:-1], *asked, checks[-1])
+        checks = (*(("tls",) if _proves_itself(params) else ()), *checks[:-1], *asked, checks[-1])
     if load.samples == 0:
         checks = tuple(name for name in checks if name != "latency")
     golden = _golden.parse(params["golden"], params["max_tokens"])
     slo = {name.removesuffix("_seconds"): limit for name, limit in params["slo"].items() if limit is not None}
     extras = Extras(tuple(params["metrics"]), tuple(params["lora_adapters"]), golden, reference_model=params["reference_model"] or "")
     return Plan(ask, checks, load, params["endpoint_api_key"] or "", params["key_required"], own_names=not router, slo=slo, extras=extras)
+
+
+def _load(params: Params) -> Load:
+    samples = params["samples"]
+    if samples is None:
+        samples = MOST_SAMPLES if params["duration"] else SAMPLES
+    return Load(samples, params["concurrency"], params["warmup"], params["rate"], params["duration"], params["seed"], words=params["prompt_words"])
+
+
+def _proves_itself(params: Params) -> bool:
+    """Whether there is a certificate that is to be trusted."""
+    return params["way"] in ("direct", "router") and (params["url"] or "").lower().startswith("https:") and params["endpoint_validate_certs"]
 
 
 def place(params: Params) -> Place:

@@ -14,6 +14,7 @@ import typing as t
 
 from . import _statistics
 from ._finding import Finding
+from ._http import HIDDEN
 from ._load import Load, Run
 from ._stream import Sample
 
@@ -82,6 +83,17 @@ def sentence(model: str, verdict: str, findings: t.Sequence[Finding], gates: t.S
         if gate["verdict"] == verdict:
             return f"{model}: {_HEAD[verdict]}gate {gate['name']}: {gate['message']}"
     return f"{model}: {verdict}"
+
+
+def hidden(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """``value`` without ``secrets``, wherever a server's words brought them in."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN.decode())
+        return value
+    if isinstance(value, dict):
+        return {name: hidden(item, secrets) for name, item in value.items()}
+    return [hidden(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 _HEAD = {"fail": "", "inconclusive": "cannot tell, "}

@@ -13,6 +13,7 @@ the usage chunk nor ``[DONE]`` count. ITL: every gap between such chunks. TPOT: 
 
 from __future__ import annotations
 
+import array
 import dataclasses
 import http.client
 import json
@@ -27,7 +28,14 @@ from ._sse import Parser
 
 # A chunk of vLLM is about 250 bytes; the rest is for reasoning and tool calls.
 BYTES_PER_TOKEN = 2048
+# vLLM sends a piece for each token at most; others cut text into characters.
+PIECES, PIECES_PER_TOKEN = 64, 16
 DONE = b"[DONE]"
+
+
+def _no_gaps() -> array.array[float]:
+    """Eight bytes each: a run has as many as it has tokens."""
+    return array.array("d")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Sample:
     end: float = 0.0
     ttft: float | None = None
     latency: float | None = None
-    gaps: list[float] = dataclasses.field(default_factory=list)
+    gaps: array.array[float] = dataclasses.field(default_factory=_no_gaps)
     tokens: int = 0
     error: str = ""
     message: str = ""
@@ -78,9 +86,11 @@ class _Reply:
 
     what: str
     names: frozenset[str]
+    clean: t.Callable[[bytes], bytes] = bytes
     first: float = 0.0
     last: float = 0.0
-    gaps: list[float] = dataclasses.field(default_factory=list)
+    most: int = 0
+    gaps: array.array[float] = dataclasses.field(default_factory=_no_gaps)
     finish: t.Any = None
     usage: t.Any = None
     done: bool = False
@@ -92,12 +102,14 @@ class _Reply:
         try:
             chunk = json.loads(event)
         except (ValueError, RecursionError) as error:
-            raise ProbeError("stream", f"{self.what} streamed an event that is not JSON: {shown(event[:120].decode('utf-8', 'replace'))!r}") from error
+            said = shown(self.clean(event)[:120].decode("utf-8", "replace"))
+            raise ProbeError("stream", f"{self.what} streamed an event that is not JSON: {said!r}") from error
         if not isinstance(chunk, dict):
             raise ProbeError("stream", f"{self.what} streamed an event that is not a JSON object")
         if chunk.get("error"):
             _kind, message = _answers.error_words(chunk)
-            raise ProbeError("stream", f"{self.what} answered 200 and then an error inside the stream: {shown(message or chunk['error'])}")
+            said = shown(self.clean(str(message or chunk["error"]).encode()).decode("utf-8", "replace"))
+            raise ProbeError("stream", f"{self.what} answered 200 and then an error inside the stream: {said}")
         self._count(chunk, now)
 
     def _count(self, chunk: dict[str, t.Any], now: float) -> None:
@@ -111,6 +123,8 @@ class _Reply:
             self.first = now
         else:
             self.gaps.append(now - self.last)
+            if len(self.gaps) > self.most:
+                raise ProbeError("too_large", f"{self.what} streamed more than {self.most} pieces, far more than the tokens that were asked for")
         self.last = now
         self.finish = choices[0].get("finish_reason") or self.finish
 
@@ -122,7 +136,7 @@ def stream(session: Session, ask: Ask, sample: Sample) -> None:
     cap = CAP_BYTES + BYTES_PER_TOKEN * ask.max_tokens
     asked = body(ask.kind, ask.model, ask.prompt, ask.max_tokens, stream=True, exact=ask.exact)
     response = session.send("POST", ask.path, asked, until=until, cap=cap)
-    reply = _Reply(ask.what, ask.names)
+    reply = _Reply(ask.what, ask.names, session.without_key, most=PIECES + PIECES_PER_TOKEN * ask.max_tokens)
     try:
         if response.status != 200:
             _answers.require_ok(_whole(session, response, sample.sent), ask.what)
@@ -157,8 +171,9 @@ def _whole(session: Session, response: http.client.HTTPResponse, start: float) -
     pieces = []
     while piece := response.read1(65536):
         pieces.append(piece)
-    session.way.vet(response.status, b"".join(pieces))
-    return Answer(response.status, response.headers, b"".join(pieces), start, time.perf_counter())
+    whole = session.without_key(b"".join(pieces))
+    session.way.vet(response.status, whole)
+    return Answer(response.status, response.headers, whole, start, time.perf_counter())
 
 
 def _fill(sample: Sample, reply: _Reply) -> None:

@@ -17,7 +17,7 @@ from .._deadline import Deadline
 from .._errors import DeadlineError
 from . import _finding, _load, _replicas
 from ._checks import CHECKS
-from ._errors import ProbeError, UnknownError
+from ._errors import ProbeError, UnknownError, held
 from ._finding import Finding
 from ._http import Session, Way
 from ._load import Load, Progress, Run
@@ -98,8 +98,12 @@ def _names(outcome: Outcome, session: Session, plan: Plan) -> frozenset[str]:
 def _check(name: str, session: Session, plan: Plan, deadline: Deadline, outcome: Outcome) -> Finding:
     start = time.perf_counter()
     blocked = _blocked(outcome, session)
+
+    def ask() -> Finding:
+        return CHECKS[name](_subject(session, plan, deadline, outcome))
+
     try:
-        found = _finding.skipped(f"not tried after {blocked.name}") if blocked else CHECKS[name](_subject(session, plan, deadline, outcome))
+        found = _finding.skipped(f"not tried after {blocked.name}") if blocked else held(ask)
     except (ProbeError, UnknownError, DeadlineError) as error:
         found = _finding.of_error(error)
     if found.verdict == "fail" and found.observed in NO_KEY and not session.way.carries_key:
@@ -112,7 +116,7 @@ def _compare(sessions: list[Session], plan: Plan, deadline: Deadline, outcome: O
     blocked = next((found for session in sessions if (found := _blocked(outcome, session))), None)
     try:
         subjects = [] if blocked else [_subject(session, plan, deadline, outcome) for session in sessions]
-        found = _finding.skipped(f"not tried after {blocked.name}") if blocked else _replicas.check(subjects)
+        found = _finding.skipped(f"not tried after {blocked.name}") if blocked else held(lambda: _replicas.check(subjects))
     except (ProbeError, UnknownError, DeadlineError) as error:
         found = _finding.of_error(error)
     return dataclasses.replace(found, name="replicas", duration=time.perf_counter() - start)
@@ -158,7 +162,8 @@ def _workers(sessions: list[Session], plan: Plan) -> list[list[Session]]:
 def _measured(run: Run, plan: Plan) -> Finding:
     """Whether the sample is whole. What it means is for the gates to say."""
     count, bad = len(run.samples), [sample for sample in run.samples if sample.error]
-    observed, expected = {"requests": count, "failed": len(bad), "warmup": run.warmups}, {"requests": plan.load.samples, "failed": 0}
+    observed = {"requests": count, "failed": len(bad), "warmup": run.warmups}
+    expected = {"requests": count if plan.load.duration else plan.load.samples, "failed": 0}
     if count and len(bad) == count:
         return _finding.failed(f"all {count} requests failed, the first with: {bad[0].message}", observed, expected)
     if run.unsent or not count:

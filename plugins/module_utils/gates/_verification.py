@@ -44,13 +44,27 @@ def verification(params: Params, plan: Plan, gates: t.Sequence[Gate], deadline: 
     Pods that are replaced meanwhile, by a rollout or a drained node, are no fault of the model: the verification starts again on the pods
     that there are then. It does so a few times at most; afterwards what fails counts.
     """
-    extras = dataclasses.replace(plan.extras, reference=_route.reference(params))
-    plan = dataclasses.replace(plan, extras=extras)
+    reference = _route.reference(params)
+    plan = dataclasses.replace(plan, extras=dataclasses.replace(plan.extras, reference=reference))
     for restarts in range(MOST_RESTARTS + 1):
         route, outcome = _once(params, plan, deadline, progress)
         if restarts == MOST_RESTARTS or not _troubled(outcome) or not _replaced(params, route, deadline):
             break
+    if reference is not None:
+        reference.close()
+    _hide_keys(params, outcome)
     return Verified(_result(route, plan, gates, outcome, deadline) | {"restarts": restarts}, outcome)
+
+
+def _hide_keys(params: Params, outcome: Outcome) -> None:
+    """No word of a server's, in the result or in a report, shows a key that it was given."""
+    keys = [params[name] for name in ("endpoint_api_key", "reference_api_key") if params[name]]
+    for sample in outcome.run.samples if outcome.run else ():
+        sample.message = _report.hidden(sample.message, keys)
+    outcome.findings = [
+        dataclasses.replace(finding, message=_report.hidden(finding.message, keys), observed=_report.hidden(finding.observed, keys))
+        for finding in outcome.findings
+    ]
 
 
 def _once(params: Params, plan: Plan, deadline: Deadline, progress: Progress | None) -> tuple[Route, Outcome]:
@@ -88,6 +102,7 @@ def _result(route: Route, plan: Plan, gates: t.Sequence[Gate], outcome: Outcome,
     if verdict == "skipped":
         # Nothing said that it is right.
         verdict = "inconclusive"
+    warnings = [f"{plan.ask.model}: {finding.message}" for finding in outcome.findings if finding.warns]
     return {
         "verdict": verdict,
         "message": _report.sentence(plan.ask.model, verdict, outcome.findings, judged, route.where),
@@ -98,4 +113,4 @@ def _result(route: Route, plan: Plan, gates: t.Sequence[Gate], outcome: Outcome,
         "latency": _report.latency(outcome.run, plan.load, plan.slo) if outcome.run else {},
         "gates": judged,
         "duration": round(deadline.elapsed(), 3),
-    }
+    } | ({"warnings": warnings} if warnings else {})

@@ -31,6 +31,7 @@ class Behaviour:
     chunks: t.Callable[[Json], t.Iterator[bytes]] | None = None
     routes: dict[str, tuple[int, dict[str, str], bytes]] = dataclasses.field(default_factory=dict)
     seen: list[tuple[str, str, dict[str, str]]] = dataclasses.field(default_factory=list)
+    asked: list[Json] = dataclasses.field(default_factory=list)
     generations: int = 0
 
 
@@ -74,6 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         it = self.behaviour
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         it.seen.append(("POST", self.path, dict(self.headers)))
+        it.asked.append(body)
         if not self.allowed():
             return self.reply(401, {"error": "Unauthorized"})
         if body["model"] != it.model:

@@ -11,13 +11,13 @@ import threading
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _replicas
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options, _replicas
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.test_verify import reply, verdicts, verified
+from tests.unit.endpoint.test_verify import DEFAULTS, reply, verdicts, verified
 
 SERIES = ["vllm:request_success_total", "http_requests_total"]
 
@@ -36,6 +36,8 @@ def call(name: str, arguments: t.Any) -> dict[str, t.Any]:
         ("tools", call("get_weather", '{"city": "Paris"}'), "pass"),
         ("tools", call("get_weather", '{"city": "Par'), "fail"),
         ("tools", call("get_weather", None), "fail"),
+        ("tools", call("get_weather", "true"), "fail"),
+        ("tools", call("get_weather", '{"town": "Paris"}'), "fail"),
         ("tools", call("weather", "{}"), "fail"),
         ("tools", {"content": "<tool_call>get_weather</tool_call>"}, "fail"),
         ("tools", {"content": "x", "tool_calls": ["nonsense"]}, "fail"),
@@ -157,6 +159,13 @@ class TLSServer:
                 connection.close()
 
 
+def test_an_https_url_has_its_certificate_checked_unless_it_is_not_to_be_verified() -> None:
+    for options, first in (({}, "tls"), ({"endpoint_validate_certs": False}, "health"), ({"way": "router"}, "tls")):
+        params = {**DEFAULTS, "model": "llama-3-8b", "url": "https://models.example.com", **options}
+        assert _options.plan(params).checks[0] == first
+    assert _options.plan({**DEFAULTS, "model": "llama-3-8b", "url": "http://models.example.com"}).checks[0] == "health"
+
+
 @pytest.mark.parametrize(
     ("name", "days", "trusted", "verdict", "words"),
     [
@@ -178,3 +187,4 @@ def test_a_certificate_is_trusted_or_refused_with_its_reason(
         server.listener.close()
     assert result["checks"][0]["verdict"] == verdict, result["message"]
     assert words in result["checks"][0]["message"]
+    assert len(result.get("warnings", [])) == ("renew" in words)

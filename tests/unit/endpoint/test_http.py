@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 import time
 import tracemalloc
@@ -43,6 +44,7 @@ def seconds(kind: str) -> float:
 
 
 MEBIBYTE = b"x" * (1 << 20)
+BOMB = gzip.compress(bytes(32 << 20))
 MISBEHAVIOUR: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
     "a body of a gigabyte": (endless(MEBIBYTE, HEAD + b"Content-Length: 1073741824\r\n\r\n"), "too_large"),
     "a body without an end": (endless(MEBIBYTE, HEAD + b"\r\n"), "too_large"),
@@ -59,6 +61,7 @@ MISBEHAVIOUR: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
     "a Content-Length that is no number": (endless(b"x" * 4096, HEAD + b"Content-Length: many\r\n\r\n"), "too_large"),
     "a chunk size that is no number": (lambda connection: connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx"), "truncated"),
     "a chunk that is cut off": (lambda connection: connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\nshort"), "truncated"),
+    "a gzip bomb that is not said to be one": (endless(BOMB, HEAD + b"Content-Type: application/json\r\n\r\n"), "too_large"),
     "gzip": (lambda connection: connection.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"), "protocol"),
     "an invalid status": (lambda connection: connection.sendall(b"HTTP/1.1 banana OK\r\n\r\n"), "protocol"),
 }
@@ -106,6 +109,7 @@ STREAMS: dict[str, tuple[t.Callable[[socket.socket], None], str]] = {
     "no usage": (lambda connection: connection.sendall(STREAM + event({"choices": [{"finish_reason": "stop"}]}) + b"data: [DONE]\n\n"), "no_tokens"),
     "another model": (lambda connection: connection.sendall(STREAM + event({"model": "other", "choices": [{}]}) + b"data: [DONE]\n\n"), "wrong_model"),
     "not a stream": (lambda connection: connection.sendall(HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"), "stream"),
+    "pieces beyond all tokens": (endless(event({"choices": [{}]}) * 50, STREAM), "too_large"),
     "an HTTP error": (lambda connection: connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), "http_503"),
 }
 

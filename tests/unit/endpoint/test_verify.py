@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._verify import Outcome
 from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate, _verification
 
 from tests.unit.endpoint.servers import Behaviour, event, vllm
@@ -17,9 +18,21 @@ DEFAULTS = {name: option.get("default") for name, option in _options.endpoint_op
 KEY = "canary-key-9f31"
 
 
-def verified(address: str, **options: t.Any) -> dict[str, t.Any]:
-    params = {**DEFAULTS, "url": address, "model": "llama-3-8b", "allowed_networks": ["127.0.0.0/8"], "timeout": 20.0, "request_timeout": 2.0, **options}
-    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"])).result
+def options(address: str, **given: t.Any) -> dict[str, t.Any]:
+    return {**DEFAULTS, "url": address, "model": "llama-3-8b", "allowed_networks": ["127.0.0.0/8"], "timeout": 20.0, "request_timeout": 2.0, **given}
+
+
+def whole(address: str, **given: t.Any) -> _verification.Verified:
+    params = options(address, **given)
+    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"]))
+
+
+def verified(address: str, **given: t.Any) -> dict[str, t.Any]:
+    return whole(address, **given).result
+
+
+def outcome(address: str, **given: t.Any) -> Outcome:
+    return whole(address, **given).outcome
 
 
 def verdicts(result: dict[str, t.Any]) -> dict[str, str]:
@@ -98,9 +111,9 @@ FAULTS: dict[str, tuple[Behaviour, dict[str, t.Any], str, str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_way_of_not_serving_fails_its_check_and_says_so(fault: str) -> None:
-    behaviour, options, check, words = FAULTS[fault]
+    behaviour, given, check, words = FAULTS[fault]
     with vllm(behaviour) as (url, _it):
-        result = verified(url, **options)
+        result = verified(url, **given)
     assert result["verdict"] == "fail"
     assert verdicts(result)[check] == "fail"
     assert words in result["message"], result["message"]
@@ -172,30 +185,8 @@ def test_the_total_deadline_ends_it_and_what_was_not_reached_is_inconclusive() -
     assert "before the time was used up" in result["message"]
 
 
-def test_latency_is_what_the_server_took() -> None:
-    with vllm(Behaviour(ttft=0.05, gap=0.01, tokens=6)) as (url, _it):
-        latency = verified(url, checks=["latency"], samples=10)["latency"]
-    assert latency["ttft"]["p50"] == pytest.approx(0.05, rel=0.25)
-    assert latency["itl"]["p50"] == pytest.approx(0.01, rel=0.4)
-    assert latency["tpot"]["p50"] == pytest.approx(0.01, rel=0.4)
-    assert latency["e2e"]["p50"] == pytest.approx(0.1, rel=0.25)
-    assert latency["itl"]["count"] == 50
-
-
-def test_open_loop_past_the_servers_capacity_shows_the_queue_that_closed_loop_hides() -> None:
-    slow = {"ttft": 0.05, "tokens": 2}
-    with vllm(Behaviour(**slow)) as (url, _it):
-        closed = verified(url, checks=["latency"], samples=20)["latency"]
-    with vllm(Behaviour(**slow)) as (url, _it):
-        result = verified(url, checks=["latency"], samples=20, rate=40.0, seed=7, gates={"p95_e2e_seconds": {"max": 0.2, "min_samples": 20}})
-    assert closed["e2e"]["p95"] < 0.1
-    assert result["latency"]["e2e"]["p95"] < 0.1
-    assert result["latency"]["e2e_from_schedule"]["p95"] > 0.3
-    assert result["gates"][0]["verdict"] == "fail"
-
-
 @pytest.mark.parametrize(
-    "options",
+    "given",
     [
         {"model": ""},
         {"model": "a\nb"},
@@ -219,7 +210,7 @@ def test_open_loop_past_the_servers_capacity_shows_the_queue_that_closed_loop_hi
         {"way": "port_forward", "namespace": "staging", "pod": "x", "pods": "new"},
     ],
 )
-def test_what_cannot_be_right_is_refused_before_anything_is_asked(options: dict[str, t.Any]) -> None:
+def test_what_cannot_be_right_is_refused_before_anything_is_asked(given: dict[str, t.Any]) -> None:
     with vllm() as (url, it), pytest.raises(InputError):
-        verified(url, **options)
+        verified(url, **given)
     assert it.seen == []
