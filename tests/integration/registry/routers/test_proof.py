@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -73,16 +74,10 @@ def test_who_may_not_change_entries_may_not_say_that_they_are_followed(registry:
 WAIT: dict[str, t.Any] = {"model": "llama-3-8b", "revision": "b", "allowed_networks": ["127.0.0.0/8"], "wait_timeout": 30}
 
 
-def play(registry: Database, folder: pathlib.Path, *tasks: dict[str, t.Any], **last: t.Any) -> tuple[list[dict[str, t.Any]], str]:
-    """Tasks of vllm_routed_wait: their results, and everything that was printed at -vvv. ``last`` is said of the last task itself."""
-    named = [
-        {"inference.vllm.vllm_routed_wait": {**WAIT, **options}, "register": f"result_{number}", "ignore_errors": True} for number, options in enumerate(tasks)
-    ]
-    named[-1] |= last
-    results = "{{ [" + ", ".join(f"result_{number}" for number in range(len(tasks))) + "] | to_json }}"
-    write = {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
+def play(registry: Database, folder: pathlib.Path, tasks: list[dict[str, t.Any]]) -> str:
+    """Runs the tasks as the operator; everything that was printed at -vvv."""
     playbook = folder / "play.yml"
-    playbook.write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [*named, write]}]))
+    playbook.write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]))
     environment = {
         **os.environ,
         **registry.environ(),
@@ -91,17 +86,30 @@ def play(registry: Database, folder: pathlib.Path, *tasks: dict[str, t.Any], **l
         "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
     command = ["ansible-playbook", "-vvv", "-i", "localhost,", "-e", f"ansible_python_interpreter={sys.executable}", str(playbook)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=180, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads((folder / "results.json").read_text()), done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def waits(*tasks: dict[str, t.Any], **last: t.Any) -> list[dict[str, t.Any]]:
+    """Tasks of vllm_routed_wait with these options; ``last`` is said of the last task itself."""
+    named = [
+        {"inference.vllm.vllm_routed_wait": {**WAIT, **options}, "register": f"result_{number}", "ignore_errors": True} for number, options in enumerate(tasks)
+    ]
+    named[-1] |= last
+    return named
+
+
+def kept(folder: pathlib.Path, count: int) -> dict[str, t.Any]:
+    """The task that writes the results down."""
+    results = "{{ [" + ", ".join(f"result_{number}" for number in range(count)) + "] | to_json }}"
+    return {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
 
 
 def test_the_action_waits_records_once_warns_and_fails_as_it_should(registry: Database, tmp_path: pathlib.Path) -> None:
     event_id = event_of(registry, revision="b")
     with routed(served("a"), served("b")) as router, routed(served("a")) as stale:
-        results, text = play(
-            registry,
-            tmp_path,
+        tasks = waits(
             {"url": router.url, "event_id": event_id},
             {"url": router.url, "event_id": event_id},
             {"url": router.url, "event_id": event_id, "login_password": "wrong"},
@@ -109,6 +117,8 @@ def test_the_action_waits_records_once_warns_and_fails_as_it_should(registry: Da
             {"url": "http://router.invalid"},
             check_mode=True,
         )
+        text = play(registry, tmp_path, [*tasks, kept(tmp_path, len(tasks))])
+    results = json.loads((tmp_path / "results.json").read_text())
     first, again, unrecorded, late, checked = results
     assert (first["changed"], first["requests"], first["consecutive"]) == (True, 4, 3), text
     assert f"localhost: waiting for revision b to answer for llama-3-8b at {router.url}, 0 s: an answer from revision a" in text
@@ -126,3 +136,26 @@ def test_the_action_waits_records_once_warns_and_fails_as_it_should(registry: Da
     assert router.requests[0]["headers"]["authorization"] == "Bearer sk-canary-router"
     assert "sk-canary-router" not in text
     assert PASSWORD not in text
+
+
+def test_the_role_waits_for_the_router_after_registering_and_records_once(registry: Database, tmp_path: pathlib.Path) -> None:
+    bundle = {"revision": "b", "bundle": "sha256:" + "b" * 64, "bundle_content": {"image": "x"}}
+    with routed(served("a"), served("b")) as router:
+        variables = {
+            "vllm_environment": "staging",
+            "vllm_router_url": router.url,
+            "vllm_router_allowed_networks": ["127.0.0.0/8"],
+            "vllm_router_timeout": 60,
+            "register_model": "llama-3-8b",
+            "register_plan": bundle,
+            "register_release_revision": 1,
+            "register_verification": {"verdict": "pass"},
+            "register_actor": "ada",
+        }
+        again = {"register_router_timeout": 30}
+        tasks = [{"ansible.builtin.include_role": {"name": "inference.vllm.register"}, "vars": {**variables, **more}} for more in ({}, again)]
+        text = play(registry, tmp_path, tasks)
+        assert len(router.requests) == 7
+    assert re.search(r"localhost\s+: ok=\d+\s+changed=2 ", text), text
+    events = registry.query("SELECT action, deployment_revision, actor, router FROM model_deployment_events ORDER BY event_id")
+    assert events == [("registered", "b", "ada", None), ("routed", "b", "ada", router.url)]
