@@ -1,7 +1,7 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
@@ -16,6 +16,7 @@ help:
 	@echo 'make lab-down  stops the lab and removes what it kept'
 	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
 	@echo 'make bench-deploy bench-capacity bench-verify   print times beside a peer'
+	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry; bench-routers: only how fast'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
 # The two halves are independent: one waits for the network, the other for the processors.
@@ -72,5 +73,19 @@ bench-verify: setup-tests
 
 bench-deploy: lab-up
 	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.deploy
+
+# LiteLLM is large and slow to start, so it has an environment of its own and is no part of make test.
+.cache/litellm/ready: tests/integration/registry/routers/requirements.txt | setup-tests
+	@mkdir -p .cache && rm -rf .cache/litellm && .venv/bin/python -m venv .cache/litellm
+	@index=$$(.venv/bin/python -m pip config get global.index-url 2>/dev/null) && export UV_DEFAULT_INDEX="$$index"; \
+	  UV_SYSTEM_CERTS=true UV_HTTP_TIMEOUT=180 .venv/bin/uv pip install --python .cache/litellm/bin/python -r $<
+	@touch $@
+
+# The full samples: 50 new models, 2,000 requests, 60 s without the database; about four minutes.
+test-routers: setup-tests .cache/litellm/ready
+	@eval "$$(sh lab/setup/env.sh --path)" && ROUTERS_FULL=1 python -m pytest -p no:cacheprovider tests/integration/registry/routers
+
+bench-routers: setup-tests .cache/litellm/ready
+	@eval "$$(sh lab/setup/env.sh --path)" && ROUTERS_FULL=1 python -m pytest -p no:cacheprovider tests/integration/registry/routers/test_routers.py -k "soon_after or shares"
 
 FORCE:

@@ -18,6 +18,7 @@ import typing as t
 from ._programs import ROOT, haproxy, litellm
 
 KEY = "sk-routers-test"
+IDLE_SECONDS = 1.0
 INTEGRATIONS = ROOT / "integrations"
 
 
@@ -60,18 +61,26 @@ class Router:
         return self._send("GET", path, None, {"Authorization": f"Bearer {KEY}"})
 
     def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Said:
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = self._connection()
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
+            self._own.used = time.monotonic()
             return Said(answer.status, found.get("x-vllm-revision", ""), found, answer.read())
         except (OSError, http.client.HTTPException):
-            connection.close()
             self._own.connection = None
+            connection.close()
             raise
+
+    def _connection(self) -> http.client.HTTPConnection:
+        """The thread's own. One that idled is not used again: servers close those when they like, and that is no lost request."""
+        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection is None or time.monotonic() - self._own.used > IDLE_SECONDS:
+            if connection is not None:
+                connection.close()
+            connection = self._own.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return connection
 
     def end(self) -> None:
         for process in reversed(self.processes):
