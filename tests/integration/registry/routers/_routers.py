@@ -138,7 +138,7 @@ def environment_of(database: dict[str, str], folder: pathlib.Path) -> dict[str, 
 
 
 def _await(router: Router, met: t.Callable[[], bool]) -> None:
-    end = time.monotonic() + 180
+    end = time.monotonic() + 600
     while True:
         with contextlib.suppress(OSError, http.client.HTTPException):
             if met():
