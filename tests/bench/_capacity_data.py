@@ -14,6 +14,8 @@ from lab._parts import Lab
 Json = dict[str, t.Any]
 GPU = "nvidia.com/gpu"
 PODS_PER_NODE = 20
+#: Every so many nodes the same applications come again: as many pods of one application as there are nodes divided by this.
+SITES = 40
 TIME = "2026-11-21T08:00:00Z"
 _FILL: Json = {f"f:field-{number:03}": {} for number in range(110)}
 
@@ -48,11 +50,12 @@ def pod(index: int, number: int) -> Json:
     container = {
         "name": "main",
         "image": "registry.example.com/app:1",
-        "env": [{"name": f"VARIABLE_{each}", "value": "some value of an environment variable"} for each in range(12)],
+        "env": [{"name": f"VARIABLE_{each}", "value": f"some value of variable {each} of application {number}-{index % SITES}"} for each in range(12)],
         "resources": {"requests": requests, "limits": {"memory": "1Gi", **held}},
         "livenessProbe": probe,
         "readinessProbe": probe,
         "imagePullPolicy": "IfNotPresent",
+        "volumeMounts": [{"name": _token(index, number), "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}],
     }
     status = {"name": "main", "image": "registry.example.com/app:1", "imageID": "x", "ready": True, "restartCount": 0, "resources": {"requests": requests}}
     conditions = [{"type": each, "status": "True", "lastTransitionTime": TIME} for each in ("PodScheduled", "Initialized", "ContainersReady", "Ready")]
@@ -69,9 +72,22 @@ def pod(index: int, number: int) -> Json:
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"app-{number}-h", "uid": "u", "controller": True}],
             "managedFields": managed,
         },
-        "spec": {"containers": [container], "nodeName": f"n{index:05}", "restartPolicy": "Always", "schedulerName": "default-scheduler", "priority": 0},
+        "spec": {
+            "volumes": [{"name": _token(index, number), "projected": {"defaultMode": 420, "sources": [{"serviceAccountToken": {"path": "token"}}]}}],
+            "containers": [container],
+            "restartPolicy": "Always",
+            "serviceAccountName": f"app-{number}",
+            "nodeName": f"n{index:05}",
+            "schedulerName": "default-scheduler",
+            "priority": 0,
+        },
         "status": {"phase": "Running", "conditions": conditions, "containerStatuses": [status], "podIP": "10.244.0.1"},
     }
+
+
+def _token(index: int, number: int) -> str:
+    """The volume with a pod's token has a name of its own in every pod."""
+    return f"kube-api-access-{index % 1000:03}{chr(97 + number)}x"
 
 
 def load(lab: Lab, nodes: int) -> None:

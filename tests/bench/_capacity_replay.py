@@ -21,23 +21,23 @@ def _packed(value: t.Any) -> bytes:
 
 
 @functools.cache
-def _templates(gpu: bool) -> list[bytes]:
-    """One node's pods; other nodes' are the same with another number in their names."""
-    index = 0 if gpu else 1
-    return [
-        _packed({key: value for key, value in data.pod(index, number).items() if key not in ("kind", "apiVersion")}) for number in range(data.PODS_PER_NODE)
-    ]
+def _templates(site: int) -> list[bytes]:
+    """One node's pods; those of the other nodes of its kind are the same with another number in their names."""
+    return [_packed({key: value for key, value in data.pod(site, number).items() if key not in ("kind", "apiVersion")}) for number in range(data.PODS_PER_NODE)]
 
 
 def _pods_of(index: int) -> list[bytes]:
-    old = b"%05d" % (0 if data.is_gpu(index) else 1)
-    return [each.replace(b"-" + old + b"-", b"-%05d-" % index).replace(b'"n' + old, b'"n%05d' % index) for each in _templates(data.is_gpu(index))]
+    site = index % data.SITES
+    changes = [(b"-%05d-" % site, b"-%05d-" % index), (b'"n%05d' % site, b'"n%05d' % index), (b"-access-%03d" % site, b"-access-%03d" % (index % 1000))]
+    made = _templates(site)
+    for old, new in changes:
+        made = [each.replace(old, new) for each in made]
+    return made
 
 
 def page(nodes: int, path: str, query: t.Mapping[str, str]) -> bytes:
     if path == "/api/v1/nodes":
-        chosen = [_packed(data.node(index)) for index in range(nodes) if "gpu" not in query.get("labelSelector", "") or data.is_gpu(index)]
-        return _LIST % (b"NodeList", b'{"resourceVersion":"1"}', b",".join(chosen))
+        return _nodes_page(nodes, int(query.get("continue") or 0), int(query["limit"]), only_gpus="gpu" in query.get("labelSelector", ""))
     if path != "/api/v1/pods":
         return _LIST % (b"List", b'{"resourceVersion":"1"}', b"")
     selector = query.get("fieldSelector", "")
@@ -46,6 +46,15 @@ def page(nodes: int, path: str, query: t.Mapping[str, str]) -> bytes:
     if selector.startswith("spec.nodeName=,"):
         return _LIST % (b"PodList", b'{"resourceVersion":"1"}', b"")
     return _pods_page(nodes, int(query.get("continue") or 0), int(query["limit"]))
+
+
+def _nodes_page(nodes: int, start: int, limit: int, *, only_gpus: bool) -> bytes:
+    step = 5 if only_gpus else 1
+    chosen = range(0, nodes, step)[start : start + limit]
+    metadata: dict[str, t.Any] = {"resourceVersion": "1"}
+    if start + limit < nodes // step:
+        metadata["continue"] = str(start + limit)
+    return _LIST % (b"NodeList", _packed(metadata), b",".join(_packed(data.node(index)) for index in chosen))
 
 
 def _pods_page(nodes: int, start: int, limit: int) -> bytes:
@@ -73,6 +82,7 @@ def replay(nodes: int) -> t.Iterator[str]:
 def _serve(nodes: int, ports: t.Any) -> None:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def answer(self) -> None:
             path, _, raw = self.path.partition("?")

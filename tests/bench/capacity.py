@@ -1,93 +1,54 @@
-"""``python -m tests.bench.capacity``: what the answer costs, beside the other ways to it, on a real API server with bulk data.
+"""``make bench-capacity``: what the answer costs, beside the other ways to it, and whether that is what was promised.
 
-``--nodes`` and ``--ways`` change the comparison; ``--replayed`` adds the large cluster and the curve, from replayed pages.
+First on a real API server with bulk data (``--nodes``, a fifth of them with GPUs, 20 pods on each), each way a process of its own; then from
+replayed pages: the large cluster read whole, and the cost of a GPU node from 100 to 5,000 of them. On a busy machine wall times say little.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import os
 import re
-import subprocess
+import signal
 import sys
 import time
 import typing as t
 
-from lab._layout import ROOT
 from lab._parts import Lab, process
 from lab._process import TICKS
 from plugins.module_utils.cluster._client import Client
 from tests.integration.capacity.differential._plane import admin, plane
 
 from . import _capacity_data as data
+from ._capacity_cost import HEAD, Cost, Target, run, verdict
 from ._capacity_replay import replay
 from ._capacity_ways import WAYS
 
 _METRIC = re.compile(r"^(apiserver_request_total|apiserver_response_sizes_sum)\{.*\} ([0-9.e+]+)$", re.MULTILINE)
+#: Ways that take minutes are measured once.
+SLOW = ("http.client + json", "dynamic client", "k8s_info", "describe nodes")
+LARGE_NODES = 5000
+FLAT = 1.5
+SETTLE_SECONDS = 90
 
 
-@dataclasses.dataclass
-class Cost:
-    """One run of one way: seconds, MiB and counts."""
-
-    way: str
-    wall: float
-    inside: float
-    cpu: float
-    memory: float
-    inside_cpu: float = 0.0
-    server_cpu: float = 0.0
-    requests: int = 0
-    megabytes: float = 0.0
-    answer: t.Any = None
-
-    def row(self, best: Cost) -> str:
-        seconds = f"{self.wall:8.2f} {self.inside:8.2f} {self.inside_cpu:8.2f} {self.cpu:8.2f} {self.server_cpu:8.2f}"
-        numbers = f"{seconds} {self.memory:8.0f} {self.requests:8} {self.megabytes:8.1f}"
-        return f"{self.way:18} {numbers} {self.wall / best.wall:7.1f}x {self.cpu / best.cpu:7.1f}x  {self.answer}"
-
-
-COLUMNS = ("wall s", "inside s", "its cpu", "cpu s", "srv cpu", "peak MiB", "requests", "MB", "wall", "cpu")
-HEAD = f"{'':18} {' '.join(f'{name:>8}' for name in COLUMNS)}  slots"
-
-
-def run(way: str, **environment: str) -> Cost:
-    """A process of its own, measured as a whole: start of Python included, so ours is not flattered."""
-    before = time.monotonic()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench._capacity_ways", way], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    said = child.stdout.read()
-    _pid, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{way} failed: {said}")
-    found = json.loads(said.splitlines()[-1])
-    wall = time.monotonic() - before
-    cost = Cost(way, wall, found["inside"], usage.ru_utime + usage.ru_stime, found["peak"], answer=found["answer"])
-    cost.inside_cpu = found["inside_cpu"]
-    cost.requests, cost.megabytes = found.get("requests", 0), found.get("bytes", 0) / 1e6
-    return cost
-
-
-def compare(lab: Lab, ways: t.Sequence[str], rounds: int) -> list[Cost]:
+def compare(lab: Lab, ways: t.Sequence[str], rounds: int) -> dict[str, Cost]:
     """The best of some rounds of each, in turn, so that a noisy moment hits all alike."""
     api = admin(lab)
     environment = {"KUBECONFIG": str(lab.layout.kubeconfig()), "K8S_AUTH_KUBECONFIG": str(lab.layout.kubeconfig()), "KUBECTL": str(lab.layout.bin / "kubectl")}
     costs: dict[str, Cost] = {}
-    for _ in range(rounds):
+    for number in range(rounds):
         for way in ways:
+            if number and way in SLOW:
+                continue
             server, requests, size = _server(lab, api)
             cost = run(way, **environment)
             after = _server(lab, api)
-            # Two requests are our own looks at the metrics.
+            # The look at the metrics itself is counted in the next one.
             cost.server_cpu, cost.requests, cost.megabytes = after[0] - server, round(after[1] - requests) - 1, (after[2] - size) / 1e6
             if way not in costs or cost.wall < costs[way].wall:
                 costs[way] = cost
-    return list(costs.values())
+    return costs
 
 
 def _server(lab: Lab, api: Client) -> tuple[float, float, float]:
@@ -102,39 +63,83 @@ def _server(lab: Lab, api: Client) -> tuple[float, float, float]:
     return (int(fields[11]) + int(fields[12])) / TICKS, sums["apiserver_request_total"], sums["apiserver_response_sizes_sum"]
 
 
-def replayed() -> None:
-    print("\nReplayed pages (client cost only):")
-    print(HEAD)
-    with replay(5000) as url:
+def _settle(lab: Lab) -> None:
+    """The scheduler has listed everything and the API server has decoded it: from here on what it spends is spent on us."""
+    api, quiet = admin(lab), 0
+    api.items("/api/v1/pods", {"labelSelector": "none=none"})
+    for _second in range(SETTLE_SECONDS):
+        before = _server(lab, api)[0]
+        time.sleep(1)
+        quiet = quiet + 1 if _server(lab, api)[0] - before < 0.15 else 0
+        if quiet == 3:
+            return
+    print(f"(the API server was still busy with itself after {SETTLE_SECONDS} s)")
+
+
+def real(nodes: int, ways: t.Sequence[str], rounds: int) -> list[Target]:
+    with plane() as lab:
+        admin(lab).create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bulk"}})
+        data.load(lab, nodes)
+        print(f"A real API server: {nodes} nodes, {nodes // 5} with GPUs, {nodes * data.PODS_PER_NODE} pods; load average {os.getloadavg()[0]:.1f}")
+        _settle(lab)
+        print(HEAD, flush=True)
+        costs = compare(lab, ways, rounds)
+    for cost in costs.values():
+        print(cost.row(costs.get("ours", cost)), flush=True)
+    return _targets(costs) if "ours" in costs else []
+
+
+def _targets(costs: dict[str, Cost]) -> list[Target]:
+    ours, describe, dynamic = costs["ours"], costs.get("describe GPU nodes"), costs.get("dynamic client")
+    targets = [Target("inside the module, s", ours.inside, 0.6), Target("peak memory, MiB", ours.memory, 40)]
+    if describe:
+        targets.append(Target("wall, share of kubectl describe's (GPU nodes only)", ours.wall / describe.wall, 1.0))
+        targets.append(Target("CPU of the API server, share of kubectl describe's", ours.server_cpu / max(0.01, describe.server_cpu), 0.5))
+    if dynamic:
+        targets.append(Target("times faster than the dynamic client", dynamic.wall / ours.wall, 20, least=True))
+    return targets
+
+
+def large(peer: bool) -> list[Target]:
+    pods = LARGE_NODES * data.PODS_PER_NODE
+    print(f"\nReplayed pages: {LARGE_NODES} nodes, {pods} pods, read whole (what the client pays; the replaying server is not a real one)")
+    print(HEAD, flush=True)
+    with replay(LARGE_NODES) as url:
         scan = run("ours", BENCH_URL=url, BENCH_SCAN="1")
-        scan.way = "5k/100k, scan"
         print(scan.row(scan), flush=True)
-    print("\nThe curve: cost per GPU node, one list per node")
-    for nodes in (100, 500, 1000, 2500, 5000):
-        with replay(nodes) as url:
-            cost = min((run("ours", BENCH_URL=url) for _ in range(2)), key=lambda each: each.inside)
-            gpus = sum(data.is_gpu(index) for index in range(nodes))
-            print(f"{nodes:6} nodes, {gpus:5} with GPUs: {1000 * cost.inside / gpus:6.2f} ms each, {cost.requests} requests, {cost.memory:.0f} MiB", flush=True)
+        if peer:
+            print(run("http.client + json", BENCH_URL=url).row(scan), flush=True)
+    return [Target("5k/100k read whole: own CPU, s", scan.inside_cpu, 2.0), Target("5k/100k read whole: peak memory, MiB", scan.memory, 80)]
+
+
+def curve(sizes: t.Sequence[int]) -> list[Target]:
+    print("\nThe curve: one list per GPU node, from replayed pages")
+    print(f"{'GPU nodes':>10} {'cpu s':>8} {'ms/node':>8} {'wall s':>8} {'peak MiB':>8} {'requests':>8}", flush=True)
+    each = []
+    for gpus in sizes:
+        with replay(5 * gpus) as url:
+            cost = min((run("ours", BENCH_URL=url) for _ in range(2)), key=lambda found: found.look_cpu)
+        each.append(1000 * cost.look_cpu / gpus)
+        print(f"{gpus:10} {cost.look_cpu:8.2f} {each[-1]:8.2f} {cost.inside:8.2f} {cost.memory:8.0f} {cost.requests:8}", flush=True)
+    return [Target(f"cost of a GPU node, the dearest size against the cheapest ({min(sizes)} to {max(sizes)})", max(each) / min(each), FLAT)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nodes", type=int, default=1000, help="of the real API server; 0 leaves it out")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
-    parser.add_argument("--replayed", action="store_true")
+    parser.add_argument("--no-large", action="store_true", help="leave out 5,000 nodes and 100,000 pods")
+    parser.add_argument("--curve", nargs="*", type=int, default=[100, 500, 1000, 2500, 5000], help="numbers of GPU nodes")
     options = parser.parse_args()
-    if options.ways:
-        with plane() as lab:
-            admin(lab).create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bulk"}})
-            data.load(lab, options.nodes)
-            print(f"{options.nodes} nodes, {options.nodes // 5} with GPUs, {options.nodes * data.PODS_PER_NODE} pods; load average {os.getloadavg()[0]:.1f}")
-            print(HEAD)
-            costs = compare(lab, options.ways, options.rounds)
-            for cost in costs:
-                print(cost.row(costs[0]), flush=True)
-    if options.replayed:
-        replayed()
+    # The control plane ends with us, also when we are told to.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    targets = real(options.nodes, options.ways, options.rounds) if options.nodes else []
+    if not options.no_large:
+        targets += large(peer="http.client + json" in options.ways)
+    if options.curve:
+        targets += curve(options.curve)
+    print(verdict(targets))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,14 @@ from tests.integration.conftest import RunningLab
 
 BIN = pathlib.Path(sys.executable).parent
 GPU_POD = {"nvidia.com/gpu": 1}
+SECRETIVE = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+    "clusters": [{"name": "k", "cluster": {"server": "https://127.0.0.1:9"}}],
+    "users": [{"name": "u", "user": {"token": "sk-very-secret"}}],
+}
 ANYWHERE = {"node_selector": {"node-type": "gpu"}, "tolerations": [{"key": "gpu-workload", "operator": "Exists"}]}
 
 
@@ -85,6 +93,9 @@ def test_waiting_ends_as_soon_as_there_is_room(lab: RunningLab, tmp_path: pathli
     options = {"namespace": namespace, "resources": {"nvidia.com/gpu": 9}, **ANYWHERE, "wait": True, "wait_timeout": 2, "wait_sleep": 0.2}
     found = ask(lab, tmp_path, options)
     assert (found["fits"], found["looks"] > 1, 1.9 < found["waited"] < 10) == ("false", True, True)
+    lines = [line for line in found["_"].splitlines() if "Looking again in" in line]
+    assert len(lines) == found["looks"] - 1
+    assert all(line.startswith("localhost: needs 9 GPUs on one node") for line in lines)
     assert ask(lab, tmp_path, {**options, "resources": GPU_POD})["looks"] == 1
 
 
@@ -93,6 +104,7 @@ def test_waiting_ends_as_soon_as_there_is_room(lab: RunningLab, tmp_path: pathli
     [
         ({"kubeconfig": "/nowhere/config"}, {}, "cannot be used: Invalid kube-config file"),
         ({"host": "https://127.0.0.1:9", "api_key": "sk-very-secret"}, {}, "did not answer GET"),
+        ({"kubeconfig": SECRETIVE}, {}, "did not answer GET"),
         ({"resources": {"nvidia.com/gpu": "many"}}, {}, "'many' is not a quantity"),
         ({}, {"K8S_AUTH_CONTEXT": "none"}, "check kubeconfig and context"),
     ],
