@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import typing as t
 
 from .._errors import Error
@@ -28,6 +29,10 @@ DATA, ERROR = 0, 1
 
 class ForwardError(Error):
     """The API server did not open the port: nothing was learned about the pod."""
+
+
+class ForwardBroken(ForwardError):
+    """The connection to the API server broke while the port was being opened."""
 
 
 class PortClosed(ConnectionRefusedError):
@@ -57,7 +62,9 @@ def forward(client: Client, namespace: str, pod: str, port: int, seconds: float)
     except websocket.WebSocketBadStatusException as error:
         raise ForwardError(f"the API server refused to forward port {port} of pod {namespace}/{pod}: HTTP {error.status_code}{_why(error)}") from error
     except (websocket.WebSocketException, OSError) as error:
-        raise ForwardError(f"port {port} of pod {namespace}/{pod} cannot be forwarded by {connection.host}: {str(error) or type(error).__name__}") from error
+        late = isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError))
+        what = f"port {port} of pod {namespace}/{pod} cannot be forwarded by {connection.host}"
+        raise (ForwardError if late else ForwardBroken)(f"{what}: {str(error) or type(error).__name__}") from error
     return ForwardedPort(opened, f"port {port} of pod {namespace}/{pod}")
 
 
@@ -131,7 +138,8 @@ def _dial(client: Client, seconds: float) -> socket.socket:
     try:
         return client.dial(seconds)
     except OSError as error:
-        raise ForwardError(f"the API server at {client.connection.host} cannot be reached: {error}") from error
+        broke = isinstance(error, (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError))
+        raise (ForwardBroken if broke else ForwardError)(f"the API server at {client.connection.host} cannot be reached: {error}") from error
 
 
 def _package() -> t.Any:

@@ -22,9 +22,9 @@ import urllib.parse
 
 from .._errors import Error
 from ..cluster._client import Client
-from ..cluster._portforward import ForwardedPort, ForwardError, forward
+from ..cluster._portforward import ForwardBroken, ForwardedPort, ForwardError, forward
 from . import _guard
-from ._errors import ProbeError, UnknownError, shown
+from ._errors import ProbeError, UnknownError, WayLost, shown
 from ._guard import Networks, Target
 
 
@@ -154,7 +154,7 @@ class PortForward:
         try:
             return forward(self.client, self.namespace, self.pod, self.port, seconds)
         except ForwardError as error:
-            raise UnknownError(str(error)) from error
+            raise (WayLost if isinstance(error, ForwardBroken) else UnknownError)(str(error)) from error
 
     def vet(self, status: int, body: bytes) -> None:
         """Nothing stands between: every answer is the endpoint's."""

@@ -109,6 +109,10 @@ class Platform:
             time.sleep(0.1)
         pytest.fail(f"{name} did not get ready: {status}")
 
+    def server(self) -> str:
+        """The API server's address."""
+        return self._client.connection.host
+
     def pods(self, name: str) -> list[str]:
         found = self._client.items(f"/api/v1/namespaces/{self.namespace}/pods", {"labelSelector": f"deployment={name}"})
         return sorted(pod["metadata"]["name"] for pod in found)

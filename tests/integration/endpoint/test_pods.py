@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import typing as t
+import urllib.parse
 
 from tests.integration.endpoint.conftest import KEY, Platform, verdicts
+from tests.integration.endpoint.relay import relay
 
 GATES = {"p95_e2e_seconds": {"max": 3, "min_samples": 5}}
 
@@ -87,6 +89,23 @@ def test_pods_that_are_replaced_in_the_middle_start_the_sample_again(platform: P
     assert len(result["pods"]) == 1
     assert result["pods"] != [before]
     assert result["latency"]["requests"] == 60
+
+
+def test_forwarded_connections_that_break_are_made_again_and_no_request_fails_for_it(platform: Platform) -> None:
+    platform.deploy("model", LAB_ENGINE_TTFT_MS="50")
+    server = urllib.parse.urlsplit(platform.server())
+    with relay(server.port or 443) as way, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        host = f"{server.scheme}://{server.hostname}:{way.port}"
+        given = {"deployment": "model", "checks": ["latency"], "samples": 40, "concurrency": 4, "warmup": 0, "host": host, "gates": {"error_rate": 0}}
+        running = pool.submit(platform.verified, **given)
+        cuts = []
+        while len(cuts) < 3 and not running.done():
+            concurrent.futures.wait([running], timeout=0.3)
+            cuts.append(way.cut())
+        result = running.result(timeout=90)
+    assert sum(cuts) >= 4
+    assert result["verdict"] == "pass", result["message"]
+    assert (result["latency"]["requests"], result["latency"]["failed"], result["restarts"]) == (40, 0, 0)
 
 
 def test_a_pod_that_has_no_successor_is_a_failure_or_unknown_and_never_hangs(platform: Platform) -> None:

@@ -7,8 +7,10 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _route
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._portforward import ForwardLost
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _guard, _route
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._route import Route
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._ways import Direct
 
 from tests.unit.endpoint.servers import Behaviour, vllm
 from tests.unit.endpoint.test_verify import verified
@@ -40,3 +42,55 @@ def test_a_sample_begins_again_while_pods_are_replaced_and_afterwards_failures_c
     assert result["restarts"] == restarts
     assert it.generations == 4 * (restarts + 1)
     assert (result["latency"]["failed"], result["verdict"]) == (2, "fail")
+
+
+class Cut:
+    """A connection that something on the way ends after so many reads."""
+
+    def __init__(self, pipe: t.Any, reads: int) -> None:
+        self._pipe, self._reads = pipe, reads
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        self._reads -= 1
+        if self._reads < 0:
+            raise ForwardLost("the forwarding broke")
+        return int(self._pipe.recv_into(buffer))
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._pipe, name)
+
+
+@dataclasses.dataclass
+class Unsteady(Direct):
+    """Its connections end after ``reads`` reads, whatever was on them then; 0 loses every request."""
+
+    reads: int = 0
+    dialled: int = 0
+
+    def dial(self, seconds: float) -> t.Any:
+        self.dialled += 1
+        return Cut(super().dial(seconds), self.reads)
+
+
+def unsteady(monkeypatch: pytest.MonkeyPatch, url: str, reads: int) -> Unsteady:
+    way = Unsteady(_guard.parse(url), _guard.networks(["127.0.0.0/8"]), reads=reads)
+    monkeypatch.setitem(_route._FINDERS, "port_forward", lambda _params, _deadline: Route("port_forward", "pod a", (way,)))
+    return way
+
+
+def test_a_connection_that_the_way_ends_is_made_again_and_no_request_fails_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with vllm(Behaviour(gap=0.001)) as (url, _it):
+        way = unsteady(monkeypatch, url, reads=13)
+        result = verified("", way="port_forward", samples=40, gates={"error_rate": 0})
+    assert result["verdict"] == "pass", result["message"]
+    assert (result["latency"]["requests"], result["latency"]["failed"]) == (40, 0)
+    assert way.dialled > 5
+
+
+def test_a_way_that_never_holds_says_nothing_about_the_model_and_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    with vllm() as (url, _it):
+        way = unsteady(monkeypatch, url, reads=0)
+        result = verified("", way="port_forward", checks=["health", "chat"])
+    assert result["verdict"] == "inconclusive"
+    assert "the forwarding broke" in result["message"]
+    assert way.dialled == 4
