@@ -1,7 +1,7 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers bench-forward bench-step FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers bench-forward bench-step bench-lab bench-engine FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
@@ -17,6 +17,7 @@ help:
 	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
 	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry; bench-routers: only how fast'
 	@echo 'make bench-deploy bench-capacity bench-verify bench-forward bench-step   print times, the first three beside a peer'
+	@echo 'make bench-lab bench-engine   what the lab and its simulated engine cost, beside their limits'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
 # The two halves are independent: one waits for the network, the other for the processors.
@@ -40,7 +41,7 @@ setup-tests:
 	@if [ -n "$$(sh lab/setup/line.sh second)" ]; then sh lab/setup/venv.sh .venv-next second $(LIBRARIES) tests/requirements.txt; fi
 	@touch $@
 
-.lab/bin/ready: lab/go.mod lab/go.sum lab/setup/programs.sh
+.lab/bin/ready: lab/go.mod lab/go.sum lab/setup/programs.sh lab/setup/_go.sh
 	@sh lab/setup/programs.sh
 	@touch $@
 
@@ -74,6 +75,12 @@ bench-verify: setup-tests
 
 bench-forward: lab-up
 	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.forward
+
+bench-lab: setup-tests
+	@.venv/bin/python -m tests.bench.lab $(if $(LOAD),--load)
+
+bench-engine: setup-tests
+	@.venv/bin/python -m tests.engine.throughput
 
 bench-deploy: lab-up
 	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.deploy

@@ -1,4 +1,4 @@
-"""``python -m lab up|down|status|env|logs``."""
+"""``python -m lab up|down|status|load|build|env|logs``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import typing as t
 
 from plugins.module_utils._errors import Error as ApiTrouble
 
-from . import _nodes, load, nodes_file
+from . import _nodes, _optional, load, nodes_file
 from ._errors import LabError
 from ._layout import Layout
-from ._parts import OPTIONAL
 from .down import down
 from .env import variables
 from .status import existing, logs, status
@@ -41,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--nodes", type=_number, help="GPU nodes (default: 2)")
     command.add_argument("--gpus-per-node", type=_number, help="GPUs of each (default: 8)")
     command.add_argument("--nodes-file", type=pathlib.Path, metavar="FILE", help="nodes of odd shapes; lab/examples/nodes.yaml shows how")
-    command.add_argument("--with", dest="extra", action="append", default=[], choices=sorted(OPTIONAL), help="also start an optional part; may be repeated")
+    command.add_argument(
+        "--with", dest="extra", action="append", default=[], choices=list(_optional.OPTIONAL), help="also start an optional part; may be repeated"
+    )
     commands.add_parser("down", parents=[common], help="end the lab and remove all of it")
     commands.add_parser("status", parents=[common], help="a table of the parts")
     command = commands.add_parser("load", parents=[common], help="add many nodes and pods that kwok only pretends to run, for tests of scale")
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--gpu-nodes", type=_count, default=20, help="how many of them have GPUs (default: 20)")
     command.add_argument("--pods", type=_count, default=2000, help="pods on them (default: 2000)")
     command.add_argument("--remove", action="store_true", help="remove all of it again")
+    command = commands.add_parser("build", parents=[common], help="build an optional part's programs into .lab/bin, without starting anything")
+    command.add_argument("part", choices=[name for name, part in _optional.OPTIONAL.items() if part.programs])
     command = commands.add_parser("env", parents=[common], help="print the variables to use the lab with, for eval")
     command.add_argument("--as", dest="who", default="operator", help="operator, viewer, admin, migrator or reader (default: operator)")
     command = commands.add_parser("logs", parents=[common], help="print what a part wrote")
@@ -102,6 +105,12 @@ def _load(layout: Layout, options: argparse.Namespace) -> int:
     return 0
 
 
+def _build(layout: Layout, options: argparse.Namespace) -> int:
+    _optional.build(layout, options.part, _say)
+    _say(f"{options.part} is built: {', '.join(str(layout.bin / program) for program in _optional.OPTIONAL[options.part].programs)}.")
+    return 0
+
+
 def _env(layout: Layout, options: argparse.Namespace) -> int:
     for name, value in variables(existing(layout), options.who).items():
         _say(f"export {name}={shlex.quote(value)}")
@@ -117,7 +126,15 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-COMMANDS: dict[str, t.Callable[[Layout, argparse.Namespace], int]] = {"up": _up, "down": _down, "status": _status, "load": _load, "env": _env, "logs": _logs}
+COMMANDS: dict[str, t.Callable[[Layout, argparse.Namespace], int]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "load": _load,
+    "build": _build,
+    "env": _env,
+    "logs": _logs,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

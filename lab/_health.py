@@ -7,13 +7,14 @@ import pathlib
 
 from . import _postgres
 from ._api import healthz, trust
-from ._parts import KUBELET, NAMES, Lab, process
+from ._optional import NAMES, PROMETHEUS
+from ._parts import KUBELET, Lab, process
 
 ROUTES = {"kube-apiserver": "/readyz", "kube-controller-manager": "/healthz", "kube-scheduler": "/readyz", "kwok": "/healthz"}
 
 
 # Without TLS, on loopback: route and the status that a well part answers. To its own name the proxy can only say that it is a proxy.
-PLAIN = {NAMES: ("/", 400)}
+PLAIN = {NAMES: ("/", 400), PROMETHEUS: ("/-/ready", 200)}
 
 
 def trouble(lab: Lab, part: str) -> str | None:

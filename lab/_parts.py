@@ -8,9 +8,10 @@ import pathlib
 import sys
 import typing as t
 
-from . import _postgres
+from . import _postgres, _prometheus
 from ._kubeconfig import component
 from ._layout import Layout
+from ._optional import NAMES, PROMETHEUS, with_needs
 from ._process import Process, recorded, start
 from ._state import State
 
@@ -20,9 +21,6 @@ GOGC = "50"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 KUBELET = "kubelet"
 PARTS = (*CONTROL_PLANE, "kwok", "postgres", KUBELET)
-NAMES = "names"
-# Started on demand by `up --with`.
-OPTIONAL = (NAMES,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +46,7 @@ class Lab:
 
 def parts(layout: Layout, extra: t.Iterable[str] = ()) -> tuple[str, ...]:
     """In the order in which they start."""
-    wanted = set(extra)
-    return (*PARTS, *(part for part in OPTIONAL if part in wanted))
+    return (*PARTS, *with_needs(extra))
 
 
 def process(layout: Layout, part: str) -> Process | None:
@@ -190,4 +187,5 @@ COMMANDS: dict[str, t.Callable[[Lab], list[str]]] = {
     "postgres": _postgresql,
     KUBELET: _kubelet,
     NAMES: _names,
+    PROMETHEUS: _prometheus.command,
 }

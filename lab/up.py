@@ -8,13 +8,13 @@ import typing as t
 
 from plugins.module_utils.cluster._client import Client
 
-from . import _cluster, _kubeconfig, _nodes, _postgres
+from . import _cluster, _kubeconfig, _nodes, _optional, _postgres
 from ._api import client
 from ._errors import LabError
 from ._health import trouble
 from ._layout import Layout
 from ._nodes import Node
-from ._parts import KUBELET, OPTIONAL, Lab, begin, parts, process
+from ._parts import KUBELET, Lab, begin, parts, process
 from ._ports import free
 from ._process import recorded
 from ._state import State, create, extend, load, locked, save
@@ -30,6 +30,8 @@ def up(layout: Layout, nodes: list[Node] | None, extra: t.Sequence[str], say: Sa
     with locked(layout):
         state = load(layout)
         _same_nodes(layout, state, nodes)
+        for part in _optional.with_needs([*(state.extra if state else ()), *extra]):
+            _optional.build(layout, part, say)
         began = time.monotonic()
         dead = [part for part in parts(layout, [*(state.extra if state else ()), *extra]) if not _alive(layout, part)]
         if state is not None and state.ready and not dead:
@@ -38,7 +40,7 @@ def up(layout: Layout, nodes: list[Node] | None, extra: t.Sequence[str], say: Sa
             say(f"lab {layout.name} is running; nothing to do.")
             return
         lab = _prepare(layout, state, nodes)
-        extend(layout, lab.state, [part for part in parts(layout, extra) if part in OPTIONAL])
+        extend(layout, lab.state, _optional.with_needs(extra))
         healed = lab.state.ready
         _run(lab, say)
         _remember(lab)

@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -188,8 +189,11 @@ class Running:
         return self.process.wait(seconds * PATIENCE)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        """A real server's helpers too: they would outlive it."""
+        if isinstance(self.process, subprocess.Popen):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
 
 
@@ -213,5 +217,5 @@ def launch(
         return Running(Forked(words[2:], env, ROOT, log), port, log)
     # prometheus_client reads its variables when it is imported.
     with log.open("wb") as out:
-        process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
     return Running(process, port, log)

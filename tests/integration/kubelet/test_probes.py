@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.integration.kubelet._pods import Pods, condition, restarts, state
+from tests.integration.kubelet._pods import IMAGE, Pods, condition, restarts, state
 
 SERVER = """
 import http.server, os, sys
@@ -15,6 +15,13 @@ class H(http.server.BaseHTTPRequestHandler):
         print(self.path, self.headers.get('X-Who'), self.headers.get('User-Agent'), flush=True)
     def log_message(self, *a): pass
 http.server.ThreadingHTTPServer(('', 8000), H).serve_forever()
+"""
+TCP = """
+import os, socket, time
+s = socket.create_server(('', 8001))
+while not os.path.exists('/told/tcp'): time.sleep(0.05)
+s.close()
+time.sleep(60)
 """
 PORT = [{"name": "http", "containerPort": 8000}]
 
@@ -104,3 +111,33 @@ def test_a_failed_liveness_probe_restarts_with_the_probes_own_grace(pods: Pods) 
     pod = pods.until(name, lambda pod: restarts(pod) == 1)
     assert 2 <= time.monotonic() - began < 25
     assert state(pod, field="lastState")["terminated"]["exitCode"] == 137
+
+
+def test_each_kind_of_handler_holds_a_container_back_and_restarts_it(pods: Pods) -> None:
+    """One container for each; all pass their startup probe, and fail their liveness probe as soon as they are told to."""
+    handlers: dict[str, dict[str, object]] = {
+        "http": {"httpGet": {"path": "/", "port": 8000}},
+        "tcp": {"tcpSocket": {"port": 8001}},
+        "exec": {"exec": {"command": ["sh", "-c", "! test -f /told/exec"]}},
+    }
+    serve = SERVER.replace("'broken'", "'/told/http'")
+    commands = {"http": ["python3", "-u", "-c", serve], "tcp": ["python3", "-c", TCP], "exec": ["sleep", "60"]}
+    place = f"{pods.namespace}-told"
+    common = {"image": IMAGE, "volumeMounts": [{"name": "h", "mountPath": "/told"}]}
+    containers = [
+        {
+            **common,
+            "name": name,
+            "command": commands[name],
+            "startupProbe": {**handler, "periodSeconds": 1, "failureThreshold": 60},
+            "livenessProbe": {**handler, "periodSeconds": 1, "failureThreshold": 1},
+        }
+        for name, handler in handlers.items()
+    ]
+    volumes = [{"name": "h", "hostPath": {"path": f"/{place}", "type": "DirectoryOrCreate"}}]
+    name = pods.create({"volumes": volumes, "containers": containers, "terminationGracePeriodSeconds": 1})
+    pods.until(name, lambda pod: [c["started"] for c in pod["status"].get("containerStatuses") or []] == [True] * 3)
+    assert [c["restartCount"] for c in pods.get(name)["status"]["containerStatuses"]] == [0, 0, 0]
+    for kind in handlers:
+        (pods.kubelet.state / "host" / place / kind).touch()
+        pods.event(name, "Killing", f"Container {kind} failed liveness probe, will be restarted")

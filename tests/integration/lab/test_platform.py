@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -139,3 +140,17 @@ def test_logs_prints_what_a_part_wrote_and_names_the_parts_that_there_are(lab: t
     wrong = subprocess.run([*command, "postgresql"], cwd=lab.root, capture_output=True, text=True, check=False)
     assert wrong.returncode == 1
     assert "no log of 'postgresql': known are etcd," in wrong.stderr
+
+
+def test_logs_can_be_followed_until_ctrl_c(lab: t.Any) -> None:
+    log = lab.layout.log("initdb")
+    command = [sys.executable, "-m", "lab", "logs", "--name", lab.name, "initdb", "-f"]
+    with subprocess.Popen(command, cwd=lab.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follow:
+        assert follow.stdout is not None
+        assert follow.stdout.readline()
+        with log.open("a", encoding="utf-8") as more:
+            more.write("a line that comes later\n")
+        while "a line that comes later" not in (line := follow.stdout.readline()):
+            assert line, "the end was reached, not followed"
+        follow.send_signal(signal.SIGINT)
+        assert follow.wait(20) == 130
