@@ -1,7 +1,7 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers bench-forward bench-step bench-lab bench-engine FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers bench-forward bench-step bench-lab bench-engine bench-registry jepsen hostile golang-migrate FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
@@ -15,8 +15,10 @@ help:
 	@echo 'make lab-up    a Kubernetes control plane, GPU nodes and the registry on this machine'
 	@echo 'make lab-down  stops the lab and removes what it kept'
 	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
+	@echo 'make jepsen DURATION=60 SEED=1   writers, readers, a network that breaks, kill -9: the registry must balance'
+	@echo 'make hostile STRINGS=10000   strings that try to be something else, as names, reasons, endpoints'
 	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry; bench-routers: only how fast'
-	@echo 'make bench-deploy bench-capacity bench-verify bench-forward bench-step   print times, the first three beside a peer'
+	@echo 'make bench-deploy bench-capacity bench-verify bench-registry bench-forward bench-step   print times, the first four beside a peer'
 	@echo 'make bench-lab bench-engine   what the lab and its simulated engine cost, beside their limits'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
@@ -101,5 +103,19 @@ bench-routers: setup-tests .cache/litellm/ready
 
 bench-step: lab-up
 	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.step
+
+bench-registry: setup-tests
+	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.registry $(if $(RUNS),--runs $(RUNS))
+
+# A failure names its seed: the same seed makes the same calls, though not the same moments.
+jepsen: setup-tests
+	@eval "$$(sh lab/setup/env.sh --path)" && DURATION=$(or $(DURATION),60) $(if $(SEED),SEED=$(SEED)) python -m pytest -p no:cacheprovider -s tests/integration/registry/test_consistency.py
+
+hostile: setup-tests
+	@eval "$$(sh lab/setup/env.sh --path)" && HOSTILE_STRINGS=$(or $(STRINGS),10000) python -m pytest -p no:cacheprovider -s tests/integration/registry/test_hostile.py
+
+# With it the tests prove that it and our migrations carry on from each other; without it they skip that.
+golang-migrate:
+	@GOBIN="$$PWD/.lab/bin" go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.20.1
 
 FORCE:

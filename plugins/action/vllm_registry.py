@@ -9,20 +9,15 @@ import typing as t
 from ansible.utils.display import Display
 
 from ..module_utils.registry._change import change
-from ..module_utils.registry._options import registry_options
 from ..module_utils.registry._request import entry_options, request
 from ..module_utils.registry._result import result
 from ..module_utils.registry._target import target
-from ..plugin_utils._controller import ControllerAction, Result
+from ..plugin_utils._controller import Result
+from ..plugin_utils._registry import RegistryAction
 
 
-class ActionModule(ControllerAction):
-    """The module's own work, done in the controller: half a second less for every model. On another machine it is the module that runs there."""
-
-    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {**registry_options(), **entry_options()}
-
-    def by_module(self) -> bool:
-        return self.elsewhere()
+class ActionModule(RegistryAction):
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = entry_options()
 
     def step(self) -> Result:
         changed = change(target(self.params), request(self.params), check_mode=self._task.check_mode)

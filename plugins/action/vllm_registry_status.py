@@ -8,20 +8,17 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ..module_utils.registry._options import registry_options
 from ..module_utils.registry._store import plain
 from ..module_utils.registry._table import read, status_options, table
 from ..module_utils.registry._target import target
-from ..plugin_utils._controller import ControllerAction, Result
+from ..plugin_utils._controller import Result
+from ..plugin_utils._registry import RegistryAction
 
 
-class ActionModule(ControllerAction):
+class ActionModule(RegistryAction):
     """Prints the table as it is; a result would be printed as YAML or JSON."""
 
-    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {**registry_options(), **status_options()}
-
-    def by_module(self) -> bool:
-        return self.elsewhere()
+    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = status_options()
 
     def step(self) -> Result:
         entries = read(target(self.params), self.params)

@@ -111,10 +111,11 @@ def unbalanced(rows: list[tuple[t.Any, ...]]) -> list[t.Any]:
 
 def torment(cluster: Cluster, proxy: Proxy, writers: Writers, choices: random.Random) -> collections.Counter[str]:
     done: collections.Counter[str] = collections.Counter()
-    end, next_crash = time.monotonic() + DURATION, time.monotonic() + DURATION / 3
+    pause = max(7.0, DURATION / 6)
+    end, next_crash = time.monotonic() + DURATION, time.monotonic() + pause
     while time.monotonic() < end:
         if time.monotonic() > next_crash:
-            next_crash = end
+            next_crash += pause
             cluster.kill()
             cluster.start()
             done["server killed"] += 1

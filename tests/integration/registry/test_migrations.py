@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 import typing as t
@@ -17,7 +18,7 @@ from tests.integration.registry.conftest import GRANTS, MIGRATIONS, ROOT, change
 from tests.integration.registry.platforms import FOREIGN, PLATFORMS, WITH_CHECK, WITH_MAPPINGS, WITHOUT_CHECK
 from tests.integration.registry.postgres import PASSWORD, Cluster, Database, installations
 
-MIGRATE = ROOT / ".lab" / "bin" / "migrate"
+MIGRATE = pathlib.Path(shutil.which("migrate") or ROOT / ".lab" / "bin" / "migrate")
 
 
 def dump(database: Database) -> str:
@@ -198,7 +199,7 @@ def golang_migrate(database: Database, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not MIGRATE.exists(), reason="golang-migrate is not built: see docs/registry.md, Schema")
+@pytest.mark.skipif(not MIGRATE.exists(), reason="golang-migrate is not built: make golang-migrate")
 @pytest.mark.parametrize("statements", [PLATFORMS["empty"], WITH_CHECK], ids=["empty", "with-check"])
 def test_golang_migrate_and_ours_carry_on_from_each_other(blank: Database, statements: str) -> None:
     versions = [migration.version for migration in migrations()]
@@ -226,7 +227,7 @@ def golang_migrate_version(database: Database) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not MIGRATE.exists(), reason="golang-migrate is not built: see docs/registry.md, Schema")
+@pytest.mark.skipif(not MIGRATE.exists(), reason="golang-migrate is not built: make golang-migrate")
 def test_ours_and_golang_migrate_shut_each_other_out(registry: Database) -> None:
     """While it waits for its table it holds its lock: ours must find that lock taken."""
     with registry.connect("vllm_migrator") as holder:
