@@ -9,43 +9,43 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 CACHE = ROOT / ".cache"
-#: HAProxy and those of its libraries that a machine without it has not got.
-DEBIAN = ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
+#: Each with those of its libraries that a machine without it has not got.
+DEBIAN = {"haproxy": ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"), "nginx": ("nginx",)}
 
 
 class Missing(Exception):
     """Why the router cannot be had here."""
 
 
-def haproxy() -> tuple[list[str], dict[str, str]]:
-    """The command, and what its environment needs."""
-    given = os.environ.get("HAPROXY") or shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+def debian(name: str) -> tuple[str, dict[str, str]]:
+    """The program, and what its environment needs."""
+    given = os.environ.get(name.upper()) or shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if given:
-        return [given], {}
-    place = CACHE / "haproxy"
-    program = place / "usr" / "sbin" / "haproxy"
+        return given, {}
+    place = CACHE / name
+    program = place / "usr" / "sbin" / name
     if not program.exists():
-        _unpack(place)
-    libraries = sorted({str(path.parent) for path in place.glob("usr/lib/**/*.so*")})
-    environment = {"LD_LIBRARY_PATH": ":".join(libraries)}
+        _unpack(name, place)
+    environment = {"LD_LIBRARY_PATH": ":".join(sorted({str(path.parent) for path in place.glob("usr/lib/**/*.so*")}))}
     tried = subprocess.run([str(program), "-v"], env=environment, capture_output=True, text=True, timeout=30, check=False)
     if tried.returncode:
-        raise Missing(f"Debian's HAProxy does not run here: {tried.stderr.strip()[:200]}")
-    return [str(program)], environment
+        raise Missing(f"Debian's {name} does not run here: {tried.stderr.strip()[:200]}")
+    return str(program), environment
 
 
-def _unpack(place: pathlib.Path) -> None:
+def _unpack(name: str, place: pathlib.Path) -> None:
     """Debian's packages, unpacked beside everything else: needs package lists, no rights."""
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        raise Missing("HAProxy is not installed, and this is no Debian to unpack it from: install it, or set HAPROXY")
-    making = place.with_name(f"haproxy.{os.getpid()}")
+        raise Missing(f"{name} is not installed, and this is no Debian to unpack it from: install it, or set {name.upper()}")
+    making = place.with_name(f"{name}.{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    done = subprocess.run(["apt-get", "download", *DEBIAN], cwd=making, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(["apt-get", "download", *DEBIAN[name]], cwd=making, capture_output=True, text=True, timeout=120, check=False)
     packages = list(making.glob("*.deb"))
-    if not any(package.name.startswith("haproxy_") for package in packages):
+    if not any(package.name.startswith(f"{name}_") for package in packages):
         shutil.rmtree(making)
-        raise Missing(f"HAProxy is not installed, and its package cannot be downloaded: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise Missing(f"{name} is not installed, and its package cannot be downloaded: {reason}")
     for package in packages:
         subprocess.run(["dpkg", "-x", str(package), str(making)], check=True, timeout=60)
         package.unlink()

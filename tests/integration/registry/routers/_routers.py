@@ -15,7 +15,7 @@ import threading
 import time
 import typing as t
 
-from ._programs import ROOT, haproxy, litellm
+from ._programs import ROOT, debian, litellm
 
 KEY = "sk-routers-test"
 IDLE_SECONDS = 1.0
@@ -94,8 +94,8 @@ class Router:
 
 def start_haproxy(folder: pathlib.Path, environment: dict[str, str]) -> Router:
     """The example configuration with this test's paths in place of its own, and the agent."""
-    command, needed = haproxy()
-    port, keys, routes, admin = _free_port(), folder / "keys.lst", folder / "routes.map", folder / "routes.sock"
+    program, needed = debian("haproxy")
+    port, keys, routes, admin = free_port(), folder / "keys.lst", folder / "routes.map", folder / "routes.sock"
     keys.write_text(f"{KEY}\n")
     routes.touch()
     text = (INTEGRATIONS / "haproxy" / "haproxy.cfg").read_text()
@@ -110,7 +110,7 @@ def start_haproxy(folder: pathlib.Path, environment: dict[str, str]) -> Router:
     configuration, log = folder / "haproxy.cfg", folder / "router.log"
     configuration.write_text(text)
     with log.open("ab") as output:
-        server = subprocess.Popen([*command, "-db", "-f", str(configuration)], env={**os.environ, **needed, "VLLM_API_KEY": ""}, stdout=output, stderr=output)
+        server = subprocess.Popen([program, "-db", "-f", str(configuration)], env={**os.environ, **needed, "VLLM_API_KEY": ""}, stdout=output, stderr=output)
         agent = [sys.executable, "-m", "vllm_routes.haproxy", "--socket", str(admin), "--map", str(routes)]
         follower = subprocess.Popen(agent, env=environment, stdout=output, stderr=output)
     router = Router("haproxy", port, [server, follower], log)
@@ -119,7 +119,7 @@ def start_haproxy(folder: pathlib.Path, environment: dict[str, str]) -> Router:
 
 
 def start_litellm(folder: pathlib.Path, environment: dict[str, str]) -> Router:
-    port, log = _free_port(), folder / "router.log"
+    port, log = free_port(), folder / "router.log"
     command = [litellm(), "--config", str(INTEGRATIONS / "litellm" / "config.yaml"), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
     more = {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "*"}
     with log.open("ab") as output:
@@ -149,7 +149,7 @@ def _await(router: Router, met: t.Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

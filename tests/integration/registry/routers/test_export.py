@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,7 +18,8 @@ from vllm_routes.export import Exporter
 from tests.integration.registry.conftest import change, verb
 from tests.integration.registry.postgres import Database
 
-from ._routers import environment_of
+from ._programs import Missing, debian
+from ._routers import environment_of, free_port
 from .conftest import until
 
 
@@ -49,6 +53,61 @@ def test_the_file_follows_and_each_change_runs_the_command(registry: Database, t
     until(lambda: runs.read_text() == "x\n" * 3)
     process.terminate()
     assert process.wait(30) == 0
+
+
+NGINX = """error_log stderr;
+daemon off;
+pid @folder/pid;
+events {}
+http {
+    access_log off;
+    client_body_temp_path @folder/a; proxy_temp_path @folder/b; fastcgi_temp_path @folder/c; uwsgi_temp_path @folder/d; scgi_temp_path @folder/e;
+    include @folder/routes.conf;
+    server {
+        listen 127.0.0.1:@port;
+        location / {
+            if ($vllm_refusal) { return 503 "$vllm_refusal"; }
+            if ($vllm_upstream = "") { return 404; }
+            return 200 "$vllm_upstream";
+        }
+    }
+}
+"""
+
+
+def test_a_real_nginx_reads_its_file(registry: Database, tmp_path: pathlib.Path, start: t.Callable[..., subprocess.Popen[bytes]]) -> None:
+    try:
+        program, needed = debian("nginx")
+    except Missing as reason:
+        pytest.skip(str(reason))
+    change(registry, endpoint="10.0.0.1:8000")
+    change(registry, model="off")
+    verb(registry, "disabled", model="off", reason='see "INC-1"; } $host #')
+    output, port = tmp_path / "routes.conf", free_port()
+    assert start("--format", "nginx", "--output", str(output), "--once").wait(60) == 0
+    (tmp_path / "nginx.conf").write_text(NGINX.replace("@folder", str(tmp_path)).replace("@port", str(port)))
+    server = subprocess.Popen([program, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)], env={**os.environ, **needed}, stderr=subprocess.PIPE)
+
+    def ask(model: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/", headers={"x-vllm-model": model})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError):
+            return bool(ask("llama-3-8b"))
+        return False
+
+    try:
+        until(answers, lambda: server.poll())
+        assert ask("llama-3-8b") == (200, "http://10.0.0.1:8000")
+        assert ask("off") == (503, "503 The model `off` takes no requests in staging (disabled: see 'INC-1'; } 'host #).")
+        assert ask("unknown")[0] == 404
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
 
 
 def test_a_command_that_fails_is_run_again_and_the_file_stays(tmp_path: pathlib.Path) -> None:
