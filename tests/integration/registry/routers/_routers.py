@@ -19,6 +19,8 @@ from ._programs import ROOT, debian, litellm
 
 KEY = "sk-routers-test"
 IDLE_SECONDS = 1.0
+#: Another name for a model, in the router's own configuration.
+ALIAS, ALIASED = "nick", "org/aliased"
 INTEGRATIONS = ROOT / "integrations"
 
 
@@ -119,8 +121,12 @@ def start_haproxy(folder: pathlib.Path, environment: dict[str, str]) -> Router:
 
 
 def start_litellm(folder: pathlib.Path, environment: dict[str, str]) -> Router:
-    port, log = free_port(), folder / "router.log"
-    command = [litellm(), "--config", str(INTEGRATIONS / "litellm" / "config.yaml"), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
+    """The example configuration with one more name for a model."""
+    port, log, configuration = free_port(), folder / "router.log", folder / "config.yaml"
+    text = (INTEGRATIONS / "litellm" / "config.yaml").read_text()
+    assert "model_group_alias: {}" in text
+    configuration.write_text(text.replace("model_group_alias: {}", f"model_group_alias: {{{ALIAS}: {ALIASED}}}"))
+    command = [litellm(), "--config", str(configuration), "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
     more = {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "*"}
     with log.open("ab") as output:
         server = subprocess.Popen(command, env={**environment, **more}, cwd=folder, stdout=output, stderr=output)

@@ -9,6 +9,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import itertools
+import json
 import os
 import statistics
 import threading
@@ -27,7 +28,7 @@ from tests.integration.registry.postgres import Cluster, Database
 from tests.integration.registry.proxy import Proxy
 
 from ._programs import Missing
-from ._routers import KEY, STARTS, Router, environment_of
+from ._routers import ALIAS, ALIASED, KEY, STARTS, Router, environment_of
 from .conftest import until
 
 FULL = bool(os.environ.get("ROUTERS_FULL"))
@@ -36,7 +37,7 @@ REQUESTS = 2000 if FULL else 300
 OUTAGE_SECONDS = 60.0 if FULL else 2.0
 #: What is promised is 120 s; on a machine of its own it has to be 2.
 PROMISED_SECONDS = 2.0 if FULL else 120.0
-NAMES = [f"org/model-{number}" for number in range(NEW_MODELS + 20)]
+NAMES = [*(f"org/model-{number}" for number in range(NEW_MODELS + 20)), ALIASED]
 QUICK = {"LAB_ENGINE_LOAD_SECONDS": "0.1", "LAB_ENGINE_TTFT_MS": "1", "LAB_ENGINE_ITL_MS": "0.1"}
 
 
@@ -216,6 +217,21 @@ def test_a_wrong_key_is_refused(site: Site) -> None:
     said = site.router.ask(site.model(), key="sk-wrong")
     # LiteLLM without a database of its own says it in its own way.
     assert said.status == (401 if site.router.name == "haproxy" else 400)
+
+
+@pytest.mark.parametrize("site", ["litellm"], indirect=True)
+def test_litellm_knows_the_rows_id_its_price_and_its_other_name(site: Site) -> None:
+    site.register(ALIASED, "a", input_cost_per_token=0.001, output_cost_per_token=0.01)
+    site.proved(ALIASED, revision="a")
+    said = site.router.ask(ALIAS, max_tokens=2, ignore_eos=True)
+    assert (said.status, said.revision) == (200, "a")
+    (row,) = site.database.query("SELECT route_id::text FROM model_routes WHERE model_name = %s", (ALIASED,))
+    assert said.headers["x-litellm-model-id"] == row[0]
+    usage = json.loads(said.body)["usage"]
+    cost = 0.001 * usage["prompt_tokens"] + 0.01 * usage["completion_tokens"]
+    assert float(said.headers["x-litellm-response-cost"]) == pytest.approx(cost)
+    verb(site.database, "disabled", model=ALIASED, reason="see INC-2")
+    until(lambda: site.router.ask(ALIAS).status == 503)
 
 
 def spread(seconds: list[float]) -> str:
