@@ -83,6 +83,9 @@ class Follower:
                         await source.changed()
             except LOST as error:
                 self._cannot_ask(error)
+            except Exception:
+                # Whatever it is, a router that no longer follows is worse.
+                LOG.exception("following stumbled, and begins anew")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
