@@ -56,7 +56,7 @@ def _pod(source: Source, request: Request) -> Result:
         if found.fits != YES or not found.packing.placements:
             break
         # The nodes were read before their pods: one that went in between would look empty.
-        now = _reader.confirmed(source, snapshot, found.packing.placements.keys())
+        now = _reader.confirmed(source, pod, snapshot, found.packing.placements.keys())
         if now is snapshot:
             break
         snapshot = now

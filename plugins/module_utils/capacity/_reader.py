@@ -46,7 +46,7 @@ def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
     # A look is short and makes no cycles, but collecting doubles the time of parsing.
     gc.disable()
     try:
-        at, version, nodes = read_nodes(source, pod.node_selector if not pod.rules_between_pods() else {})
+        at, version, nodes = read_nodes(source, _labels_of(pod))
         pods = read_pods(source, pod, [node.name for node in nodes if _matters(pod, node)])
         dra_nodes, dra_resources = _around.devices(source, pod)
         return Snapshot(
@@ -66,10 +66,10 @@ def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
         gc.enable()
 
 
-def confirmed(source: Source, snapshot: Snapshot, names: c.Collection[str]) -> Snapshot:
+def confirmed(source: Source, pod: Wanted, snapshot: Snapshot, names: c.Collection[str]) -> Snapshot:
     """The same snapshot when the nodes still stand as they were read before their pods; else with the nodes as they are now."""
     known = {node.name: node for node in snapshot.nodes}
-    now = _now(source, names)
+    now = _now(source, pod, names)
     if all(now.get(name) == known[name] for name in names):
         return snapshot
     changed = {name: now.get(name) for name in names}
@@ -77,16 +77,21 @@ def confirmed(source: Source, snapshot: Snapshot, names: c.Collection[str]) -> S
     return dataclasses.replace(snapshot, nodes=nodes)
 
 
-def _now(source: Source, names: c.Collection[str]) -> dict[str, Node]:
+def _now(source: Source, pod: Wanted, names: c.Collection[str]) -> dict[str, Node]:
     if len(names) <= FEW:
         with contextlib.suppress(Forbidden):
             found = {name: source.one(f"{_NODES}/{name}") for name in names}
             return {name: Node.parse(manifest) for name, manifest in found.items() if manifest}
-    return {node.name: node for node in read_nodes(source, {})[2]}
+    return {node.name: node for node in read_nodes(source, _labels_of(pod))[2]}
+
+
+def _labels_of(pod: Wanted) -> c.Mapping[str, str]:
+    """Of the nodes that are read. Rules between pods need all nodes: they count domains."""
+    return {} if pod.rules_between_pods() else pod.node_selector
 
 
 def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, list[Node]]:
-    """When and at which version they were read, and the nodes. Rules between pods need all of them: they count domains."""
+    """When and at which version they were read, and the nodes."""
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))} if labels else {}
     try:

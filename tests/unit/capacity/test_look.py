@@ -118,6 +118,14 @@ def test_a_node_that_is_cordoned_while_its_pods_are_read_is_out() -> None:
         assert (found["fits"], "gpu-000 is cordoned" in found["message"]) == ("false", True)
 
 
+def test_an_answer_over_many_nodes_is_confirmed_by_one_list_of_the_same_nodes() -> None:
+    with cluster(10, 7) as api:
+        found = look(api, pod_template=template(nodeSelector={"node-type": "gpu"}), replicas=10)
+        assert (found["fits"], len(found["placements"])) == ("true", 10)
+        lists = [path for path in api.seen if path.startswith("GET /api/v1/nodes")]
+        assert lists == ["GET /api/v1/nodes?labelSelector=node-type%3Dgpu&limit=500"] * 2
+
+
 def test_nodes_that_keep_changing_leave_it_open() -> None:
     def fault(path: str, _query: dict[str, str], count: int) -> Step | None:
         if path.startswith("/api/v1/nodes/"):
