@@ -105,7 +105,7 @@ def test_a_drain_that_is_too_short_ends_the_same_way(start: Start) -> None:
 
 @pytest.mark.simulated
 def test_an_aborted_stream_ends_with_abort_and_done(start: Start) -> None:
-    running = start("--served-model-name", "tiny", environ={"LAB_ENGINE_SIGTERM": "abort"})
+    running = start("--served-model-name", "tiny", environ={"LAB_ENGINE_SIGTERM": "abort", "LAB_ENGINE_ITL_MS": "20"})
     connection, reply = _stream(running.ready(), 2000)
     with contextlib.closing(connection):
         _terminate(running)
@@ -131,7 +131,7 @@ def test_an_aborted_plain_request_is_a_200(start: Start) -> None:
 
 @pytest.mark.simulated
 def test_a_killed_engine_may_end_the_stream_with_an_error(start: Start) -> None:
-    running = start("--served-model-name", "tiny", environ={"LAB_ENGINE_SIGTERM": "error"})
+    running = start("--served-model-name", "tiny", environ={"LAB_ENGINE_SIGTERM": "error", "LAB_ENGINE_ITL_MS": "20"})
     connection, reply = _stream(running.ready(), 2000)
     with contextlib.closing(connection):
         _terminate(running)
