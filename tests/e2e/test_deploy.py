@@ -63,6 +63,7 @@ def test_a_changed_value_is_deployed_and_the_row_follows_with_its_history(site: 
     site.model("change", engine={"maxModelLen": 4096})
     done = site.play()
     assert done.code == 0, done.tail
+    assert f"{model}-development: RollingUpdate, downtime none: each new pod starts beside the old ones" in done.words
     new = site.ready(model)
     assert new["deployment_revision"] != old["deployment_revision"]
     assert new["deployment_release_revision"] == 2
