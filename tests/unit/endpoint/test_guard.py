@@ -12,6 +12,9 @@ from ansible_collections.inference.vllm.plugins.module_utils.endpoint._errors im
 from hypothesis import given
 from hypothesis import strategies as st
 
+TRICKY = ["0x7f.1", "0x7f000001", "0x7f.0.0.1", "017700000001", "2130706433", "0177.0.0.1", "127.1", "127.0.1", "0", "localhost", "LOCALHOST", "127.0.0.1."]
+TRICKY += ["[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[fe80::1]"]
+TRICKY += ["0xa9.0xfe.0xa9.0xfe", "2852039166", "[::ffff:169.254.169.254]", "[2002:a9fe:a9fe::1]", "[fd00:ec2::254]"]
 LOOPBACK = _guard.networks(["127.0.0.0/8"])
 
 
@@ -109,7 +112,7 @@ def test_allowed_networks_allow_what_they_say_and_no_more() -> None:
         _guard.networks(["localhost"])
 
 
-@pytest.mark.parametrize("host", ["0x7f.1", "2130706433", "0177.0.0.1", "127.1", "localhost", "127.0.0.1.", "[::1]", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize("host", TRICKY)
 def test_names_that_the_resolver_turns_into_this_machine_are_refused_after_resolving(host: str) -> None:
     with pytest.raises(ProbeError) as caught:
         _ways.resolve(_guard.parse(f"http://{host}:8000"), (), 5)
