@@ -74,7 +74,7 @@ def test_a_drain_lets_work_finish_and_ends_with_0(start: Start) -> None:
 
 @pytest.mark.simulated
 def test_by_default_work_in_flight_makes_the_process_hang_until_the_client_leaves(start: Start) -> None:
-    running = start("--served-model-name", "tiny")
+    running = start("--served-model-name", "tiny", environ={"LAB_ENGINE_ITL_MS": "20"})
     api = running.ready()
     connection, reply = _stream(api, 2000)
     with contextlib.closing(connection):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from tests.integration.kubelet._pods import IMAGE, Pods, condition, restarts, state
@@ -148,6 +150,10 @@ def test_init_containers_run_in_order_and_a_sidecar_stays(pods: Pods) -> None:
     assert [init[c]["ready"] for c in ("first", "second")] == [True, True]
 
 
+def waits(statuses: list[dict[str, t.Any]]) -> list[str | None]:
+    return [(status["state"].get("waiting") or {}).get("reason") for status in statuses]
+
+
 def test_a_failing_init_container_fails_a_pod_that_never_restarts(pods: Pods) -> None:
     init = {"name": "i", "image": IMAGE, "command": ["sh", "-c", "exit 5"]}
     main = {"name": "c", "image": IMAGE, "command": ["true"]}
@@ -156,7 +162,7 @@ def test_a_failing_init_container_fails_a_pod_that_never_restarts(pods: Pods) ->
     pod = pods.phase(never, "Failed")
     assert pod["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 5
     assert pod["status"]["containerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
-    crashing = pods.until(always, lambda pod: (pod["status"]["initContainerStatuses"][0]["state"].get("waiting") or {}).get("reason") == "CrashLoopBackOff")
+    crashing = pods.until(always, lambda pod: waits(pod["status"].get("initContainerStatuses") or []) == ["CrashLoopBackOff"])
     assert crashing["status"]["phase"] == "Pending"
 
 
