@@ -8,12 +8,12 @@ import typing as t
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _migrate, _migrations, _request, _target
 
-from tests.integration.registry.postgres import Cluster, Database, installations
+from tests.integration.registry.postgres import Cluster, Database, forget, installations
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MIGRATIONS = ROOT / "roles" / "registry_schema" / "files" / "migrations"
 
-#: What roles/registry_schema/tasks/grants.yml grants; test_role.py compares.
+#: What roles/registry_schema grants; test_role.py compares.
 GRANTS = (
     "GRANT USAGE ON SCHEMA public TO vllm_operator, vllm_reader",
     "GRANT SELECT ON model_registry_entries, model_deployment_events, model_routes, model_mappings, model_history TO vllm_operator, vllm_reader",
@@ -34,6 +34,7 @@ def clusters() -> t.Iterator[t.Callable[[str], Cluster]]:
     yield get
     for cluster in running.values():
         cluster.stop()
+    forget()
 
 
 @pytest.fixture(scope="session", params=sorted(installations(), key=int, reverse=True), ids=lambda version: f"postgresql-{version}")

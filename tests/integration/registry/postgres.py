@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
-import functools
 import importlib.util
 import os
 import pathlib
@@ -156,17 +155,29 @@ class Database:
         return {"PGHOST": "127.0.0.1", "PGPORT": str(self.cluster.port), "PGUSER": user, "PGPASSWORD": PASSWORD, "PGDATABASE": self.name}
 
 
-@functools.cache
+def forget() -> None:
+    """Removes what servers were copied from; workers of pytest-xdist end without their exit handlers."""
+    for folder in list(_INITIALISED.values()):
+        shutil.rmtree(folder.parent, ignore_errors=True)
+    _INITIALISED.clear()
+
+
+_INITIALISED: dict[pathlib.Path, pathlib.Path] = {}
+atexit.register(forget)
+
+
 def _initialised(programs: pathlib.Path) -> pathlib.Path:
     """A data folder to copy: initdb takes as long as a dozen tests, and servers differ in nothing but what is done with them."""
+    if programs in _INITIALISED:
+        return _INITIALISED[programs]
     folder = _folder()
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     secret = folder / "secret"
     secret.write_text(PASSWORD, encoding="ascii")
     _give(folder)
     flags = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync"]
     command = [*_as_nobody(), str(programs / "initdb"), "-D", str(folder / "data"), *flags]
     subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=120)
+    _INITIALISED[programs] = folder / "data"
     return folder / "data"
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import typing as t
 
+import psycopg
 import pytest
 
 from tests.integration.registry.conftest import ROOT
@@ -48,7 +49,10 @@ def test_the_role_makes_all_that_operators_need_and_a_second_run_changes_nothing
     assert "changed=1 " in role(database, "--check")
     assert database.query("SELECT to_regclass('model_routes')") == [(None,)]
     assert "changed=0" not in role(database)
+    # Whoever writes takes a transaction's number; reading may log that it tidied a page of the catalogue.
+    written = database.query("SELECT pg_snapshot_xmax(pg_current_snapshot())")
     assert "changed=0 " in role(database)
+    assert database.query("SELECT pg_snapshot_xmax(pg_current_snapshot())") == written
     done = module(database)
     assert done.returncode == 0, done.stdout + done.stderr
     assert database.query("SELECT revision, routable FROM model_routes", user="vllm_reader") == [("rev-a", True)]
@@ -96,3 +100,45 @@ def test_the_info_module_returns_the_rows(registry: Database) -> None:
     answer: dict[str, t.Any] = json.loads(done.stdout[done.stdout.index("{") :])
     assert [row["deployment_revision"] for row in answer["entries"]] == ["rev-a"]
     assert answer["changed"] is False
+
+
+def grants(database: Database) -> set[tuple[t.Any, ...]]:
+    """Who may do what with which table, view, sequence, function, schema and column, beside the owner and superusers."""
+    return set(
+        database.query(
+            """
+            SELECT 'table', c.relname, a.grantee::regrole::text, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
+            WHERE c.relnamespace = 'public'::regnamespace AND a.grantee NOT IN (c.relowner, 0)
+            UNION SELECT 'schema', n.nspname, a.grantee::regrole::text, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a
+            WHERE n.nspname = 'public' AND a.grantee NOT IN (n.nspowner, 0)
+            UNION SELECT 'column', c.relname || '.' || t.attname, a.grantee::regrole::text, a.privilege_type
+            FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid, aclexplode(t.attacl) a WHERE c.relnamespace = 'public'::regnamespace
+            """
+        )
+    )
+
+
+def test_the_role_makes_users_and_grants_exactly_what_the_tests_take_for_granted(cluster: Cluster, own: Database) -> None:
+    """Made by an owner that is no superuser, and has CREATEROLE."""
+    database, names = cluster.database(), {"owner": "fresh_owner", "operator": "fresh_operator", "reader": "fresh_reader"}
+    secret = "canary-for-fresh-users"
+    with cluster.connect("postgres", "postgres") as connection:
+        connection.execute(f"CREATE ROLE {names['owner']} LOGIN CREATEROLE PASSWORD '{PASSWORD}'".encode())
+        connection.execute(f"ALTER DATABASE {database.name} OWNER TO {names['owner']}".encode())
+    database.query(f"ALTER SCHEMA public OWNER TO {names['owner']}")
+    wanted = {
+        "registry_schema_create_users": True,
+        "registry_schema_operators": [names["operator"]],
+        "registry_schema_readers": [names["reader"]],
+        "registry_schema_passwords": {names["operator"]: secret, names["reader"]: secret},
+    }
+    for changed in (True, False):
+        words = ("-vvv", "-e", json.dumps(wanted)) if changed else ("-e", json.dumps(wanted))
+        done = ran(database, names["owner"], "ansible-playbook", "playbooks/registry_schema.yml", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("changed=0 " in done.stdout) is not changed
+        assert secret not in done.stdout.replace(json.dumps(wanted), "") or not changed
+    found = {(kind, name, user.replace("fresh", "vllm"), privilege) for kind, name, user, privilege in grants(database)}
+    assert found == grants(own)
+    with psycopg.connect(**{**cluster.parameters(names["operator"], database.name), "password": secret}, autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM model_routes").fetchone() == (0,)
