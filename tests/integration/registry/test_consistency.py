@@ -57,7 +57,7 @@ class Writers:
             self.kill(0)
 
     def wait_until_all_work(self) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while sum(1 for log in self._folder.glob("writer-*.jsonl") if "answer" in log.read_text(encoding="utf-8")) < WRITERS:
             assert time.monotonic() < end, "the writers did not start"
             time.sleep(0.05)

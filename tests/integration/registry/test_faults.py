@@ -34,7 +34,7 @@ def lose(registry: Database, trial: int, mode: Mode) -> None:
     model = f"model-{trial}"
     change(registry, model=model, revision="rev-a")
     with Proxy(registry.cluster.port, mode=mode, once=True) as proxy:
-        outcome = change(registry, model=model, revision="rev-b", connection=through(proxy, timeout=6.0))
+        outcome = change(registry, model=model, revision="rev-b", connection=through(proxy, timeout=6.0 if "swallow" in mode else 30.0))
         assert proxy.broken == 1
     rows = registry.query(
         "SELECT deployment_revision, deployment_status, deployment_version FROM model_registry_entries WHERE model_name = %s ORDER BY 1", (model,)
