@@ -140,15 +140,23 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ capacity.message }}"
 
-- name: Ask for a Deployment that is there, before it is scaled from its present size to four replicas
+- name: Read a Deployment that is there
+  kubernetes.core.k8s_info:
+    api_version: apps/v1
+    kind: Deployment
+    namespace: development
+    name: llama-3-8b-development
+  register: deployment
+
+- name: Ask whether it could grow from its present size to four replicas
   inference.vllm.vllm_gpu_capacity:
     namespace: development
     replicas: 4
     pod_template: "{{ deployment.resources[0].spec.template }}"
     replaces:
       release: llama-3-8b-development
-  register: capacity
-  when: deployment is defined
+  register: growth
+  when: deployment.resources | length > 0
 
 - name: See what the GPU nodes have left
   inference.vllm.vllm_gpu_capacity:
