@@ -53,9 +53,10 @@ def _vllm(program: str, url: str, requests: int, concurrency: int, folder: pathl
 
 def _guidellm(program: str, url: str, requests: int, concurrency: int, folder: pathlib.Path) -> Call:
     tokenizer = _tokenizer(program, folder)
-    command = [program, "benchmark", "run", "--target", url, "--model", MODEL, "--processor", str(tokenizer), "--request-type", "chat_completions"]
-    command += ["--profile", "concurrent", "--rate", str(concurrency), "--max-requests", str(requests)]
-    command += ["--data", f"prompt_tokens=8,output_tokens={TOKENS}", "--output-path", str(folder / "result.json"), "--disable-console"]
+    command = [program, "run", "--backend", f"kind=openai_http,target={url},model={MODEL},request_format=/v1/chat/completions"]
+    command += ["--profile", f"kind=concurrent,streams={concurrency}", "--constraint", f"kind=max_requests,count={requests}"]
+    command += ["--tokenizer", f"kind=huggingface_auto,model={tokenizer}", "--data", f"kind=synthetic_text,prompt_tokens=8,output_tokens={TOKENS}"]
+    command += ["--output", f"kind=json,path={folder / 'result.json'}", "--disable-console"]
 
     def read() -> Figures:
         metrics = json.loads((folder / "result.json").read_text())["benchmarks"][0]["metrics"]
