@@ -33,7 +33,7 @@ OPTIONAL: t.Final[dict[str, Optional]] = {
             "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
             "promtool": "github.com/prometheus/prometheus/cmd/promtool",
         },
-        first_build="about five minutes on two cores",
+        first_build="about six minutes on two cores",
     ),
 }
 

@@ -31,7 +31,7 @@ def test_programs_are_built_once_and_the_time_is_said_before(tmp_path: pathlib.P
     said: list[str] = []
     _optional.build(layout, PROMETHEUS, said.append)
     _optional.build(layout, PROMETHEUS, said.append)
-    assert said == ["prometheus: building prometheus and promtool from Go modules, once; about five minutes on two cores ..."]
+    assert said == ["prometheus: building prometheus and promtool from Go modules, once; about six minutes on two cores ..."]
     (asked,) = (tmp_path / "asked").read_text().splitlines()
     assert asked.split() == ["prometheus", *(word for pair in OPTIONAL[PROMETHEUS].programs.items() for word in pair)]
 
