@@ -82,7 +82,7 @@ class Table:
 
     def find(self, name: str, revision: str = "") -> tuple[Route, ...] | Refusal:
         """The routes among which a request for ``name`` is shared: one when a revision is asked for, by ``revision`` or as ``model@revision``."""
-        model, _, named = (name, "", "") if name in self.models else name.rpartition("@")
+        model, _at, named = (name, "", "") if name in self.models else name.rpartition("@")
         wanted = revision or named
         routes = self.models.get(model)
         if routes is None:
