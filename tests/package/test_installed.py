@@ -37,11 +37,11 @@ def test_every_role_has_its_options(installed: pathlib.Path) -> None:
     assert sorted(shown) == names
 
 
-@pytest.mark.parametrize("playbook", PLAYBOOKS)
 @pytest.mark.parametrize("environment", ["development", "staging", "production"])
-def test_every_playbook_is_found_by_its_name(installed: pathlib.Path, playbook: str, environment: str) -> None:
+def test_every_playbook_is_found_by_its_name(installed: pathlib.Path, environment: str) -> None:
     inventory = installed / "ansible_collections" / "inference" / "vllm" / "inventories" / environment
-    ansible(installed, "ansible-playbook", "--syntax-check", "-i", str(inventory), f"inference.vllm.{playbook}")
+    shown = ansible(installed, "ansible-playbook", "--syntax-check", "-i", str(inventory), *(f"inference.vllm.{playbook}" for playbook in PLAYBOOKS))
+    assert [pathlib.Path(line).stem for line in shown.splitlines() if line.startswith(f"playbook: {installed}")] == PLAYBOOKS
 
 
 def test_a_builder_of_execution_environments_reads_what_it_needs(installed: pathlib.Path) -> None:
