@@ -16,12 +16,13 @@ from ._layout import Layout
 from ._nodes import Node
 from ._parts import KUBELET, Lab, begin, parts, process
 from ._ports import free
-from ._process import recorded
+from ._process import Process, recorded
 from ._state import State, create, extend, load, locked, save
 
 Say = t.Callable[[str], None]
 WAIT_SECONDS = 120.0
 SLOW_SECONDS = 1.0
+PORT_SECONDS = 2.0
 
 
 def up(layout: Layout, nodes: list[Node] | None, extra: t.Sequence[str], say: Say) -> None:
@@ -33,19 +34,20 @@ def up(layout: Layout, nodes: list[Node] | None, extra: t.Sequence[str], say: Sa
         for part in _optional.with_needs([*(state.extra if state else ()), *extra]):
             _optional.build(layout, part, say)
         began = time.monotonic()
-        dead = [part for part in parts(layout, [*(state.extra if state else ()), *extra]) if not _alive(layout, part)]
-        if state is not None and state.ready and not dead:
-            for part in parts(layout, state.extra):
+        before = {part: process(layout, part) for part in parts(layout, [*(state.extra if state else ()), *extra])}
+        if state is not None and state.ready and all(_alive(layout, part) for part in before):
+            for part in before:
                 _wait(Lab(layout, state), part)
-            say(f"lab {layout.name} is running; nothing to do.")
-            return
+            if not _started(layout, before):
+                say(f"lab {layout.name} is running; nothing to do.")
+                return
         lab = _prepare(layout, state, nodes)
         extend(layout, lab.state, _optional.with_needs(extra))
         healed = lab.state.ready
         _run(lab, say)
         _remember(lab)
     gpus = sum(node.gpus for node in lab.state.nodes)
-    done = f"is whole again ({', '.join(dead)} started)" if healed else "is ready"
+    done = f"is whole again ({', '.join(_started(layout, before))} started)" if healed else "is ready"
     where = f"{len(lab.state.nodes)} nodes, {gpus} GPUs, {', '.join(_cluster.ENVIRONMENTS)}"
     say(f"lab {layout.name} {done} after {time.monotonic() - began:.1f} s: {where}.")
 
@@ -108,7 +110,7 @@ def _begin(lab: Lab, part: str) -> None:
     if _alive(lab.layout, part):
         return
     port = lab.state.ports.get(part)
-    if port and not free(port):
+    if port and not _freed(port):
         raise LabError(
             f"{part} cannot start: another program listens on its port {port} now (`ss -ltnp` names it). End that program, "
             f"or make the lab anew with `python -m lab down --name {lab.layout.name}` and `up`."
@@ -116,13 +118,28 @@ def _begin(lab: Lab, part: str) -> None:
     begin(lab, part)
 
 
+def _freed(port: int) -> bool:
+    """A process that is just ending may hold its port a moment longer than it counts as alive."""
+    end = time.monotonic() + PORT_SECONDS
+    while not free(port):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def _wait(lab: Lab, part: str) -> None:
+    """What lived when a heal began may end of what it heals, as an API server does that lost its etcd: it is started again, once."""
     end = time.monotonic() + WAIT_SECONDS
+    again = lab.state.ready
     while True:
         seen = trouble(lab, part)
         if seen is None:
             return
-        if seen == "not running":
+        if seen == "not running" and again:
+            again = False
+            _begin(lab, part)
+        elif seen == "not running":
             raise LabError(f"{part} ended right after its start: {lab.layout.last_words(part)}")
         if time.monotonic() > end:
             raise LabError(f"{part} did not answer within {WAIT_SECONDS:g} s (last seen: {seen}); its log is {lab.layout.log(part)}.")
@@ -146,6 +163,10 @@ def _remember(lab: Lab) -> None:
     lab.state.processes = {part: {"pid": one.pid, "started": one.started} for part, one in found.items() if one}
     lab.state.ready = True
     save(lab.layout, lab.state)
+
+
+def _started(layout: Layout, before: t.Mapping[str, Process | None]) -> list[str]:
+    return [part for part, one in before.items() if process(layout, part) != one]
 
 
 def _alive(layout: Layout, part: str) -> bool:
