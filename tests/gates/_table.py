@@ -72,11 +72,11 @@ GATES: t.Final = (
     _pytest("engine", "tests/engine", workers=2),
     _pytest("package", "tests/package", every_line=True),
     Gate("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
-    _own("sanity", "sanity", every_line=True, minutes=20),
-    _pytest("integration", "tests/integration", minutes=20, wide=True, workers=4),
-    _own("molecule", "molecule", minutes=15),
+    _own("sanity", "sanity", every_line=True, minutes=30),
+    _pytest("integration", "tests/integration", minutes=35, wide=True, workers=4),
+    _own("molecule", "molecule", minutes=30),
     dataclasses.replace(
-        _pytest("e2e", "tests/e2e", every_line=True, minutes=20, wide=True, spread="load"),
+        _pytest("e2e", "tests/e2e", every_line=True, minutes=35, wide=True, spread="load"),
         # The other line differs in Ansible, Helm and kubernetes.core: what it deploys, from the tarball too, is what can differ.
         elsewhere=("tests/e2e/test_deploy.py", "tests/e2e/test_tarball.py"),
     ),
