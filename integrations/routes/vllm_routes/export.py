@@ -18,6 +18,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 
 from . import _files
 from ._follow import Follower
@@ -29,6 +30,9 @@ LOG = logging.getLogger("vllm_routes")
 COMMAND_SECONDS = 30
 #: A file that could not be written, or whose command failed, is tried again.
 AGAIN_SECONDS = 5.0
+#: Python runs a signal's handler in the main thread, once that wakes: one that came in the moment before it slept, or to another thread, wakes nobody.
+AWAKE_SECONDS = 1.0
+NEVER = float("-inf")
 
 
 class Exporter:
@@ -85,12 +89,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _follow(tables: queue.SimpleQueue[Table | None], exporter: Exporter) -> int:
-    wanted = tables.get()
-    while wanted is not None:
-        done = exporter.bring(wanted)
+    owed, tried = None, NEVER
+    while True:
         with contextlib.suppress(queue.Empty):
-            wanted = tables.get(timeout=None if done else AGAIN_SECONDS)
-    return 0
+            wanted = tables.get(timeout=AWAKE_SECONDS)
+            if wanted is None:
+                return 0
+            owed, tried = wanted, NEVER
+        if owed is not None and time.monotonic() - tried >= AGAIN_SECONDS:
+            owed, tried = None if exporter.bring(owed) else owed, time.monotonic()
 
 
 if __name__ == "__main__":
