@@ -22,5 +22,6 @@ class ActionModule(RegistryAction):
 
     def step(self) -> Result:
         entries = read(target(self.params), self.params)
-        Display().display(table(entries))
-        return {"changed": False, "table": table(entries), "entries": plain(entries)}
+        printed = table(entries)
+        Display().display(printed)
+        return {"changed": False, "table": printed, "entries": plain(entries)}
