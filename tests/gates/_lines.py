@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -11,7 +12,8 @@ CACHE = ROOT / ".cache"
 
 # A developer's own cluster, database and settings must never reach a test.
 FOREIGN = ("ANSIBLE_", "K8S_AUTH_", "HELM_", "PG", "VLLM_", "MOLECULE_", "LAB_")
-FOREIGN_NAMES = {"KUBECONFIG", "HF_TOKEN", "PYTHONPATH", "PYTHONHOME"}
+# Where Python may keep no bytecode, every one of some hundred plays compiles its plugins again.
+FOREIGN_NAMES = {"KUBECONFIG", "HF_TOKEN", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _helm_folder(helm: str) -> pathlib.Path:
     """A folder of its own for each Helm, because both are called ``helm``."""
     folder = ROOT / ".lab" / "path" / helm
     folder.mkdir(parents=True, exist_ok=True)
-    link = folder / "helm"
-    if not link.is_symlink():
-        link.symlink_to(pathlib.Path("../../bin") / helm)
+    # Both lanes may come here at the same moment, in a checkout that has none yet.
+    with contextlib.suppress(FileExistsError):
+        (folder / "helm").symlink_to(pathlib.Path("../../bin") / helm)
     return folder

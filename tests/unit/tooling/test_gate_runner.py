@@ -107,6 +107,24 @@ def test_the_users_own_platforms_are_out_of_reach(line: _lines.Line, monkeypatch
     assert "/the/users/own" not in line.environment().values()
 
 
+def test_two_lanes_that_start_at_once_share_the_folder_of_their_helm(line: _lines.Line, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lines, "ROOT", tmp_path)
+    link = pathlib.Path.symlink_to
+
+    def after_the_other_lane(place: pathlib.Path, target: pathlib.Path) -> None:
+        link(place, target)
+        link(place, target)
+
+    monkeypatch.setattr(pathlib.Path, "symlink_to", after_the_other_lane)
+    folder = line.environment()["PATH"].split(":")[1]
+    assert (pathlib.Path(folder) / "helm").readlink() == pathlib.Path("../../bin/helm3")
+
+
+def test_bytecode_is_kept_whatever_the_machine_says(line: _lines.Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "PYTHONDONTWRITEBYTECODE" not in line.environment()
+
+
 def test_second_line_runs_what_depends_on_ansible_or_helm() -> None:
     first, second = (_lines.Line(name, helm, pathlib.Path("/nowhere")) for name, helm in (("ansible-12", "helm3"), ("ansible-14", "helm4")))
     jobs = {job.title: job for job in _table.jobs([], [first, second])}
