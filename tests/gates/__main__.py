@@ -46,7 +46,7 @@ def _close(outcomes: t.Sequence[_run.Outcome], lines: t.Sequence[_lines.Line]) -
     width = max(len(outcome.name) for outcome in outcomes)
     print()
     for outcome in sorted(outcomes, key=lambda one: one.passed, reverse=True):
-        print(f"{_verdict(outcome)}  {outcome.name:<{width}}  {outcome.seconds:7.1f} s  {outcome.note}".rstrip())
+        print(f"{_verdict(outcome)}  {outcome.name:<{width}}  {outcome.seconds:7.1f} s {outcome.processor:7.1f} s of a core  {outcome.note}".rstrip())
     if len(lines) == 1:
         print(f"skipped  the second line of tests/matrix: no other Python of it was found beside that of {lines[0].name}")
     print(f"{len(outcomes) - failed} passed, {failed} failed", flush=True)
