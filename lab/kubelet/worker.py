@@ -222,7 +222,11 @@ class Worker:
         if not self._gone:
             newest = await self._reporter.report(self.pod, self.containers, State(self._mounted, self._over, self._verdict))
             if newest is not None:
+                # The answer may be the first to say that the pod is to go; the watch's event is then no news any more.
+                dying = bool(self.pod["metadata"].get("deletionTimestamp"))
                 self._take(newest)
+                if newest["metadata"].get("deletionTimestamp") and not dying:
+                    self.wake()
 
     async def _while_reporting(self, work: collections.abc.Coroutine[object, object, None]) -> None:
         """Does what may take a whole grace period; others see meanwhile how far it is."""
