@@ -16,7 +16,7 @@ import typing as t
 import uuid
 
 from .._deadline import Deadline, backoff
-from .._errors import DeadlineError
+from .._errors import DeadlineError, InputError
 from ._driver import driver as load_driver
 from ._errors import Conflict, Lost, RegistryError
 from ._plan import Plan, plan
@@ -56,7 +56,7 @@ def change(target: Target, request: Request, *, check_mode: bool = False) -> Out
         change_id = str(uuid.uuid4())
         try:
             with opened(target, deadline, patient=attempt > 1) as session:
-                return _attempt(session, request, change_id, check_mode)
+                return once(session, request, change_id, check_mode)
         except CommitUnknown as lost:
             settled = _settle(target, deadline, request, change_id, lost)
             if settled is not None:
@@ -68,9 +68,12 @@ def change(target: Target, request: Request, *, check_mode: bool = False) -> Out
     raise AssertionError("unreachable")
 
 
-def _attempt(session: Session, request: Request, change_id: str, check_mode: bool) -> Outcome:
-    session.begin()
+def once(session: Session, request: Request, change_id: str, check_mode: bool) -> Outcome:
+    """One try on an open connection."""
     store = Store(session, request)
+    if (standing := _standing(store, request)) is not None:
+        return Outcome(False, standing, standing.subject)
+    session.begin()
     store.lock()
     decided = plan(request, store.rows())
     if check_mode or not decided.changed:
@@ -88,6 +91,18 @@ def _attempt(session: Session, request: Request, change_id: str, check_mode: boo
     except Lost as lost:
         raise CommitUnknown(str(lost), decided) from lost
     return _outcome(decided, events)
+
+
+def _standing(store: Store, request: Request) -> Plan | None:
+    """The plan when all stands already as it should: seen by one read, which waits for nobody and locks nothing.
+
+    None: decide under the lock. A refusal is told only there, because a change that is about to be committed may turn it round.
+    """
+    try:
+        decided = plan(request, store.rows())
+    except (InputError, RegistryError):
+        return None
+    return None if decided.changed else decided
 
 
 def _outcome(decided: Plan, events: t.Sequence[Row]) -> Outcome:
