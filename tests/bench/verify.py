@@ -107,23 +107,33 @@ def cell(value: float | None, truth: float | None) -> str:
 
 
 def misses(concurrency: int, found: t.Mapping[str, tuple[Measured, Truth]]) -> list[str]:
-    """Where ours is further than agreed from the truth, and from vllm bench serve where that is there."""
+    """Where ours is further than agreed from the truth, and from vllm bench serve where that is there and itself that near to its run's truth."""
     measured, truth = found["ours"]
-    against: dict[str, Truth] = {"the truth": truth} | ({"vllm bench serve": found["vllm"][0].figures} if "vllm" in found else {})
+    against: dict[str, Truth] = {"the truth": truth} | ({"vllm bench serve": _sound(*found["vllm"])} if "vllm" in found else {})
     return [
         f"concurrency {concurrency}: {metric} {name} is {cell(measured.figures[metric][name], other[metric][name])} from {what}"
         for what, other in against.items()
         for metric in METRICS
-        for name in PERCENTILES
-        if abs(measured.figures[metric][name] - other[metric][name]) > AGREEMENT * other[metric][name]
+        for name in other.get(metric, {})
+        if far(measured.figures[metric][name], other[metric][name])
     ]
 
 
-def cost(requests: int) -> float:
-    """Milliseconds of processor time for one request that is not streamed."""
+def far(value: float, truth: float) -> bool:
+    return abs(value - truth) > AGREEMENT * truth
+
+
+def _sound(measured: Measured, truth: Truth) -> Truth:
+    """Its figures that are no further than agreed from the truth: nobody can be near to one that is not and to the truth as well."""
+    return {m: {p: measured.figures[m][p] for p in PERCENTILES if not far(measured.figures[m][p], truth[m][p])} for m in METRICS}
+
+
+def cost(requests: int) -> tuple[float, float]:
+    """Milliseconds of processor time for one request that is not streamed: the best round, and the one in the middle."""
     with engine(fast=True) as running:
         text, _wall, _cpu, _memory = spent([sys.executable, "-m", "tests.bench._ours", running.url, str(requests), "1", "--plain"])
-    return float(json.loads(text)["cpu_ms"])
+    found = json.loads(text)
+    return float(found["cpu_ms"]), float(found["usual_cpu_ms"])
 
 
 def main() -> int:
@@ -148,8 +158,8 @@ def main() -> int:
         missed += misses(concurrency, found)
         if found["ours"][0].memory > MEMORY_MIB:
             missed.append(f"concurrency {concurrency}: {found['ours'][0].memory:.0f} MiB where {MEMORY_MIB} may be")
-    spent_ms = cost(1000)
-    print(f"\nours: {spent_ms:.3f} ms of processor time for a request that is not streamed, {CPU_MS} may be")
+    spent_ms, usual_ms = cost(2000)
+    print(f"\nours: {spent_ms:.3f} ms of processor time for a request that is not streamed ({usual_ms:.3f} in the median round), {CPU_MS} may be")
     missed += [f"{spent_ms:.3f} ms of processor time a request"] if spent_ms > CPU_MS else []
     print("\n".join(["", "missed:", *missed]) if missed else f"\nall within {AGREEMENT:.0%}")
     return 1 if missed else 0

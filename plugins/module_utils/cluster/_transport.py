@@ -21,6 +21,8 @@ import zlib
 #: Largest answer that is held in memory. A page of 500 pods has 3 MB.
 LARGEST = 1 << 30
 _PIECE = 1 << 20
+#: A whole TLS record: the default of 8 KiB reads each in two.
+_BUFFER = 1 << 17
 
 Left = t.Callable[[], float]
 
@@ -56,7 +58,7 @@ class _Bounded:
         self._left = left
 
     def makefile(self, mode: str, *_rest: object) -> io.BufferedReader:
-        return io.BufferedReader(_Timed(self._sock, self._left))
+        return io.BufferedReader(_Timed(self._sock, self._left), _BUFFER)
 
 
 class _Timed(io.RawIOBase):

@@ -38,8 +38,6 @@ class Wire:
         self._pipe = pipe
         self._until = 0.0
         self._left = 0
-        self._readers = 0
-        self._ended = False
         self.received = 0
 
     def begin(self, until: float, cap: int) -> None:
@@ -60,19 +58,7 @@ class Wire:
         return count
 
     def makefile(self, mode: str, *_args: t.Any, **_kwargs: t.Any) -> io.BufferedReader:
-        self._readers += 1
         return io.BufferedReader(_Reader(self), BUFFER_BYTES)
-
-    def close(self) -> None:
-        """As a socket does: http.client closes it while the answer is still to be read, so the last reader ends it."""
-        self._ended = True
-        if not self._readers:
-            self._pipe.close()
-
-    def release(self) -> None:
-        self._readers -= 1
-        if self._ended and not self._readers:
-            self._pipe.close()
 
     def cut(self) -> None:
         self._pipe.close()
@@ -95,8 +81,3 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: t.Any) -> int:
         return self._wire.receive(memoryview(buffer))
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._wire.release()

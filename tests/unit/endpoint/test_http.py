@@ -7,6 +7,7 @@ import gzip
 import socket
 import time
 import tracemalloc
+import types
 import typing as t
 
 import pytest
@@ -157,11 +158,41 @@ def test_the_connection_is_kept_between_requests_and_a_stale_one_is_replaced(mon
             assert asked.ask("GET", "/version", seconds=2).json() == {"version": "0.32.0"}
         assert dialled == 1
         # The server closed it while nobody looked, as vLLM does after 5 idle seconds.
-        assert asked._connection is not None
-        t.cast(socket.socket, asked._connection.wire._pipe).shutdown(socket.SHUT_RDWR)
+        assert asked._wire is not None
+        t.cast(socket.socket, asked._wire._pipe).shutdown(socket.SHUT_RDWR)
         asked._used -= 10
         assert asked.ask("GET", "/version", seconds=2).status == 200
         assert dialled == 2
+
+
+def test_a_request_is_sent_in_one_piece() -> None:
+    """In two, the second waits 40 ms for an acknowledgement of the first on ways without NODELAY."""
+    with raw(lambda connection: connection.sendall(HEAD + b"Content-Length: 0\r\n\r\n")) as url:
+        asked = session(url)
+        dial = asked.way.dial
+        pieces: list[bytes] = []
+
+        def listening(seconds: float) -> t.Any:
+            pipe = dial(seconds)
+            return types.SimpleNamespace(
+                recv_into=pipe.recv_into, sendall=lambda data: (pieces.append(data), pipe.sendall(data)), settimeout=pipe.settimeout, close=pipe.close
+            )
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asked.way, "dial", listening)
+            assert asked.ask("POST", "/v1/completions", {"prompt": "hé"}, seconds=2).status == 200
+    (piece,) = pieces
+    assert piece.startswith(b"POST /v1/completions HTTP/1.1\r\n")
+    assert piece.endswith(b'\r\n\r\n{"prompt":"h\\u00e9"}')
+
+
+@pytest.mark.parametrize(("path", "key"), [("/v1\r\nX-Other: 1", ""), ("/v1 HTTP/1.0", ""), ("/v1", "key\nX-Other: 1"), ("/v1", "key\0")])
+def test_nothing_begins_a_request_of_its_own(path: str, key: str) -> None:
+    served: list[socket.socket] = []
+    with raw(served.append) as url, pytest.raises(ProbeError, match=r"not sent: .* line break") as told:
+        session(url).ask("GET", path, seconds=2, key=key or None)
+    assert told.value.kind == "protocol"
+    assert not served
 
 
 def test_a_connection_that_breaks_in_use_is_a_failure_and_not_asked_again() -> None:
