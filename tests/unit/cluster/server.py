@@ -65,6 +65,19 @@ def drip(first: bytes, seconds: float) -> Step:
     return step
 
 
+def chunked(wire: bytes) -> Step:
+    """Promises chunks, sends ``wire`` and closes."""
+
+    def step(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(wire)
+        handler.close_connection = True
+
+    return step
+
+
 def cut(body: bytes, promised: int) -> Step:
     """Promises more bytes than it sends, then closes."""
 
