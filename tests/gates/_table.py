@@ -43,7 +43,7 @@ class Job:
 def _pytest(name: str, *rooms: str, every_line: bool = False, minutes: float = 10, wide: bool = False, workers: int = 0, spread: str = "loadfile") -> Gate:
     count = workers or (2 if wide else 1)
     parallel = () if count == 1 else ("--numprocesses", str(count), "--dist", spread)
-    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", *parallel, *rooms), every_line, minutes, wide)
+    return Gate(name, ("python", "-m", "pytest", "-p", "no:cacheprovider", "--durations", "15", *parallel, *rooms), every_line, minutes, wide)
 
 
 def _own(name: str, *arguments: str, every_line: bool = False, minutes: float = 10) -> Gate:
