@@ -122,8 +122,9 @@ def _chunks(response: http.client.HTTPResponse) -> t.Iterator[bytes]:
             yield piece
         if file.read(2) != b"\r\n":
             raise http.client.HTTPException("a chunk of the answer is longer than it says")
-    while file.readline(_LINE) not in (b"\r\n", b"\n", b""):
-        """Trailers, which nothing here reads."""
+    for trailer in iter(lambda: file.readline(_LINE), b""):
+        if not trailer.strip():
+            return
 
 
 def _chunk_size(line: bytes) -> int:

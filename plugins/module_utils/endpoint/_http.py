@@ -173,7 +173,10 @@ def _head(method: str, target: str, headers: t.Mapping[str, str]) -> bytes:
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     if any(_ENDS_LINE.search(line) for line in lines) or " " in target:
         raise ProbeError("protocol", "not sent: a header or the path has a line break, a NUL or a space in it")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    try:
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ProbeError("protocol", f"not sent: HTTP's headers cannot carry {error.object[error.start]!r}") from error
 
 
 def _refuse_encoding(response: http.client.HTTPResponse) -> None:

@@ -195,6 +195,12 @@ def test_nothing_begins_a_request_of_its_own(path: str, key: str) -> None:
     assert not served
 
 
+def test_a_key_that_no_header_can_carry_is_told_without_it() -> None:
+    with raw(endless(b"")) as url, pytest.raises(ProbeError, match=r"not sent: .* cannot carry") as told:
+        session(url, "sëcret-€").ask("GET", "/v1", seconds=2)
+    assert "cret" not in str(told.value)
+
+
 def test_a_connection_that_breaks_in_use_is_a_failure_and_not_asked_again() -> None:
     asked_for = 0
 
