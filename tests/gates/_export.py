@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -25,8 +26,8 @@ def unpack(into: pathlib.Path) -> pathlib.Path:
     folder = into / "ansible_collections" / "inference" / "vllm"
     folder.mkdir(parents=True)
     CACHE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as place, tarfile.open(build(pathlib.Path(place))) as archive:
-        archive.extractall(folder, filter="data")
+    with tempfile.TemporaryDirectory(dir=CACHE) as place:
+        shutil.unpack_archive(build(pathlib.Path(place)), folder)
     return folder
 
 

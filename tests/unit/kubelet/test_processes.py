@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import subprocess
@@ -91,7 +92,7 @@ def test_signals_reach_only_the_process_that_was_started(tmp_path: pathlib.Path)
 def test_memory_counts_all_processes_of_a_run(tmp_path: pathlib.Path) -> None:
     async def go() -> int:
         child = "import time; x = bytearray(b'a') * (50 << 20); time.sleep(60)"
-        started = await runtime.start(order(tmp_path, "sh", "-c", f'{sys.executable} -c "{child}"; true'))
+        started = await runtime.start(order(tmp_path, "sh", "-c", f'{shlex.quote(sys.executable)} -c "{child}"; true'))
         deadline = time.monotonic() + 20
         while (held := runtime.memory(started)) < 50 << 20 and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
