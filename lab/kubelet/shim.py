@@ -68,7 +68,11 @@ class Log:
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
-    order = json.loads(sys.stdin.buffer.read())
+    try:
+        order = json.loads(sys.stdin.buffer.read())
+    except ValueError:
+        # The kubelet ended while it handed the order over: nothing was started, and the next one orders anew.
+        sys.exit(1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # Only its own container's end ends the shim. A handler and not SIG_IGN, which the program would inherit.
         signal.signal(number, lambda *_: None)

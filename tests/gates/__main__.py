@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import typing as t
 
@@ -11,6 +12,8 @@ SHOWN_LINES = 200
 
 
 def main(names: list[str]) -> int:
+    # Who is started in the background, or by nohup, ignores SIGINT, and so do its children: neither a gate nor what it tests would hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if strange := _table.unknown(names):
         print(f"There is no gate {', '.join(strange)}. The gates are: {' '.join(gate.name for gate in _table.GATES)}.", file=sys.stderr)
         return 2

@@ -89,6 +89,14 @@ def test_signals_reach_only_the_process_that_was_started(tmp_path: pathlib.Path)
     assert ending[0] == 143
 
 
+@pytest.mark.parametrize("part", ["", '{"argv": ["tr'])
+def test_a_shim_whose_kubelet_ended_before_the_order_was_whole_ends_in_silence(part: str, tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-I", "-S", str(runtime.SHIM), str(tmp_path)]
+    done = subprocess.run(command, input=part, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_memory_counts_all_processes_of_a_run(tmp_path: pathlib.Path) -> None:
     async def go() -> int:
         child = "import time; x = bytearray(b'a') * (50 << 20); time.sleep(60)"
