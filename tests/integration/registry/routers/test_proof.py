@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -86,8 +85,8 @@ def play(registry: Database, folder: pathlib.Path, tasks: list[dict[str, t.Any]]
         "VLLM_ROUTER_API_KEY": "sk-canary-router",
         "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
-    # Ansible puts no quotes round it, and the checkout may stand below a path with a space.
-    interpreter = json.dumps({"ansible_python_interpreter": shlex.quote(sys.executable)})
+    # As JSON: of name=value Ansible takes what stands before a space, and the checkout may stand below a path with one.
+    interpreter = json.dumps({"ansible_python_interpreter": sys.executable})
     command = ["ansible-playbook", "-vvv", "-i", "localhost,", "-e", interpreter, str(playbook)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
