@@ -92,7 +92,7 @@ def body(response: http.client.HTTPResponse) -> bytes:
             piece = _unpacked(unpack, piece)
         size += len(piece)
         if size > LARGEST:
-            raise http.client.HTTPException(f"the answer is larger than {LARGEST >> 20} MiB")
+            raise _too_large()
         pieces.append(piece)
     # Nothing else says that the connection ended before Content-Length was reached, or in the middle of what was packed.
     if response.length or (unpack and not unpack.eof):
@@ -102,10 +102,14 @@ def body(response: http.client.HTTPResponse) -> bytes:
     return b"".join(pieces)
 
 
+def _too_large() -> http.client.HTTPException:
+    return http.client.HTTPException(f"the answer is larger than {LARGEST >> 20} MiB")
+
+
 def _plain(response: http.client.HTTPResponse) -> t.Iterator[bytes]:
     """In one piece where its length is known, which is then never copied."""
     if (response.length or 0) > LARGEST:
-        raise http.client.HTTPException(f"the answer is larger than {LARGEST >> 20} MiB")
+        raise _too_large()
     while piece := response.read(response.length or _PIECE):
         yield piece
 
