@@ -67,7 +67,7 @@ async def chat(server: Server, request: Request, body: Body) -> Response:
     forced = _forced_tool(read, body)
     read["schema"] = _asked_schema(body)
     if sampling.stream:
-        return EventStream(server, len(planned), _events(server, name, model, planned, sampling, count))
+        return EventStream(server, planned, _events(server, name, model, planned, sampling, count))
     if not await complete(server, request, planned):
         return Response(status_code=499)
     return answer(_whole(server, name, model, planned, count, forced, read))
@@ -207,6 +207,7 @@ async def _events(server: Server, name: str, model: str, planned: list[Sequence]
                 greeted = True
                 for each in planned:
                     yield _chunk(start, {"index": each.index, "delta": role, "logprobs": None, "finish_reason": None}, sampling, count, 0, _PROMPT)
+                    each.wrote(time.monotonic())
             last = text is None or (sequence.made == len(sequence.words) and not sequence.endless)
             if text is None and sequence.finish != "abort":
                 continue
@@ -216,6 +217,7 @@ async def _events(server: Server, name: str, model: str, planned: list[Sequence]
             choice["token_ids"] = None
             mark = {"system_fingerprint": server.settings.fingerprint} if last and not sampling.usage else {}
             yield _chunk(start, choice, sampling, count, sequence.made, mark)
+            sequence.wrote(time.monotonic())
         if sampling.usage:
             total = usage_of(count, sum(sequence.made for sequence in planned))
             yield event(head | {"choices": [], "usage": total, "system_fingerprint": server.settings.fingerprint})

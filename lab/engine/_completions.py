@@ -45,7 +45,7 @@ async def text_completion(server: Server, request: Request, body: Body) -> Respo
     echoed = [text for text, _ in prompts for _ in range(sampling.n)] if read.get("echo") else [""] * len(planned)
     total = sum(count for _, count in prompts)
     if sampling.stream:
-        return EventStream(server, len(planned), _events(server, name, model, planned, sampling, total, echoed))
+        return EventStream(server, planned, _events(server, name, model, planned, sampling, total, echoed))
     if not await complete(server, request, planned):
         return Response(status_code=499)
     choices = [_choice(sequence, echo, read.get("logprobs")) for sequence, echo in zip(planned, echoed, strict=True)]
@@ -121,6 +121,7 @@ async def _events(
             last = text is None or (sequence.made == len(sequence.words) and not sequence.endless)
             shown = (echoed[sequence.index] if sequence.made == 1 else "") + (text or "")
             yield f"data: {start},{dump(_tail(server, sequence, shown, last, sampling, prompt))[1:]}\n\n"
+            sequence.wrote(time.monotonic())
         if sampling.usage:
             total = usage_of(prompt, sum(sequence.made for sequence in planned))
             yield event(head | {"choices": [], "usage": total, "system_fingerprint": server.settings.fingerprint})

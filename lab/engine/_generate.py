@@ -180,11 +180,11 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, server: Server, count: int, events: t.AsyncGenerator[str, None]) -> None:
+    def __init__(self, server: Server, planned: list[Sequence], events: t.AsyncGenerator[str, None]) -> None:
         self._server = server
-        self._count = count
+        self._planned = planned
         self._events = events
-        server.engine.admit(count)
+        server.engine.admit(len(planned))
         self.status_code = 200
         self.background = None
         self.raw_headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
@@ -192,6 +192,9 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = t.cast("asyncio.Task[t.Any]", asyncio.current_task())
         watcher = asyncio.create_task(_cancel_when_gone(receive, task))
+        if self._server.engine.truth.wanted:
+            for sequence in self._planned:
+                sequence.received = scope["received"]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with contextlib.aclosing(self._events) as events:
@@ -202,7 +205,7 @@ class EventStream(Response):
             return
         finally:
             watcher.cancel()
-            self._server.engine.release(self._count)
+            self._server.engine.release(len(self._planned))
 
     async def _write(self, send: Send, data: bytes) -> None:
         if self._server.faults.stream_fault != "drip":

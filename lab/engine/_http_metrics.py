@@ -53,10 +53,11 @@ class HttpMetrics:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Also notes for the truth file, as ``scope["received"]``, when the request came."""
         if scope["type"] != "http" or _EXCLUDED.search(scope["path"]):
             await self.app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began = scope["received"] = time.monotonic()
         seen = {"status": 500, "size": 0}
 
         async def noting(message: t.MutableMapping[str, t.Any]) -> None:
@@ -68,7 +69,7 @@ class HttpMetrics:
         try:
             await self.app(scope, receive, noting)
         finally:
-            self._count(scope, seen["status"], seen["size"], time.perf_counter() - began)
+            self._count(scope, seen["status"], seen["size"], time.monotonic() - began)
 
     def _count(self, scope: Scope, status: int, size: int, seconds: float) -> None:
         handler, method = self._handler(scope, status), scope["method"]

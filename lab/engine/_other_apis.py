@@ -53,7 +53,7 @@ async def responses(request: Request) -> Response:
     name = f"resp_{random_id()}"
     planned, count = _planned(server, name, messages, read)
     if read.get("stream"):
-        return EventStream(server, 1, _response_events(server, name, model, planned[0], count))
+        return EventStream(server, planned, _response_events(server, name, model, planned[0], count))
     if not await complete(server, request, planned):
         return Response(status_code=499)
     return answer(_response(name, model, planned[0], count, done=True))
@@ -127,7 +127,7 @@ async def messages(request: Request) -> Response:
     name = request_id("chatcmpl", request)
     planned, count = _planned(server, name, read["messages"], read)
     if read.get("stream"):
-        return EventStream(server, 1, _message_events(server, name, model, planned[0], count))
+        return EventStream(server, planned, _message_events(server, name, model, planned[0], count))
     if not await complete(server, request, planned):
         return Response(status_code=499)
     sequence = planned[0]

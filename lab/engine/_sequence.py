@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing as t
 
 
@@ -29,10 +30,17 @@ class Sequence:
     steps: list[float] = dataclasses.field(default_factory=list)
     gaps: list[float] = dataclasses.field(default_factory=list)
     ttft: float = 0.0
+    received: float | None = None
+    written: list[float] = dataclasses.field(default_factory=list)
 
     @property
     def text(self) -> str:
         return "".join(self.words[: self.made])
+
+    def wrote(self, now: float) -> None:
+        """A chunk with ``choices`` was handed to the socket."""
+        if self.received is not None:
+            self.written.append(now)
 
     def record(self, wall: t.Callable[[float | None], float | None], outcome: str, stream: bool) -> dict[str, t.Any]:
         """The line of the truth file; times are seconds since 1970, durations follow vLLM's definitions."""
@@ -53,6 +61,19 @@ class Sequence:
             "e2e_seconds": _since(self.arrival, end),
             "tpot_seconds": None if self.made < 2 or end is None or self.first is None else round((end - self.first) / (self.made - 1), 6),
             "itl_seconds": [round(gap, 6) for gap in self.gaps] if stream else None,
+            "at_socket": self._at_socket(),
+        }
+
+    def _at_socket(self) -> dict[str, t.Any] | None:
+        """What a client can see at best: from the request at the HTTP server to each chunk with ``choices`` that was handed to the socket."""
+        if self.received is None or not self.written:
+            return None
+        first, last = self.written[0], self.written[-1]
+        return {
+            "ttft_seconds": _since(self.received, first),
+            "e2e_seconds": _since(self.received, last),
+            "tpot_seconds": None if self.made < 2 else round((last - first) / (self.made - 1), 6),
+            "itl_seconds": [round(after - before, 6) for before, after in itertools.pairwise(self.written)],
         }
 
 

@@ -41,13 +41,14 @@ class Engine:
         raise SystemExit("the simulated engine did not start")
 
     def truth(self, requests: int) -> Truth:
-        """Milliseconds of the last so many streams: those before were a tool's warm-up."""
+        """Milliseconds of the last so many streams, as they were at the server's socket: those before were a tool's warm-up."""
         lines = [json.loads(line) for line in self._record.read_text().splitlines()]
         streams = sorted((line for line in lines if line["stream"] and line["completion_tokens"] == TOKENS), key=lambda line: line["arrived"])[-requests:]
         if len(streams) != requests:
             raise SystemExit(f"the engine saw {len(streams)} whole streams of {requests}")
-        values = {metric: [line[f"{metric}_seconds"] for line in streams] for metric in ("ttft", "tpot", "e2e")}
-        values["itl"] = [gap for line in streams for gap in line["itl_seconds"]]
+        seen = [line["at_socket"] for line in streams]
+        values = {metric: [line[f"{metric}_seconds"] for line in seen] for metric in ("ttft", "tpot", "e2e")}
+        values["itl"] = [gap for line in seen for gap in line["itl_seconds"]]
         return {metric: _percentiles(found) for metric, found in values.items()}
 
 

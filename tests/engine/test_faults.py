@@ -276,6 +276,21 @@ def test_metrics_and_truth_agree(start: Start, tmp_path: pathlib.Path) -> None:
     assert seen.value("vllm:generation_tokens_total") == sum(line["completion_tokens"] for line in lines)
 
 
+def test_what_left_the_socket_is_told_beside_what_the_engine_saw(start: Start, tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "truth.jsonl"
+    api = _engine(start, truth=file, ttft_ms=50, itl_ms=20).ready()
+    chat, text, whole = api.chat(max_tokens=4, ignore_eos=True, stream=True), api.complete(max_tokens=4, ignore_eos=True, stream=True), api.chat(max_tokens=4)
+    assert (chat.status, text.status, whole.status) == (200, 200, 200)
+    of_chat, of_text, of_whole = _truth(file)
+    for line, chunks in ((of_chat, 5), (of_text, 4)):  # a chat begins with a chunk for the role
+        seen = line["at_socket"]
+        assert len(seen["itl_seconds"]) == chunks - 1
+        assert line["ttft_seconds"] < seen["ttft_seconds"] < seen["e2e_seconds"]
+        assert seen["e2e_seconds"] == pytest.approx(seen["ttft_seconds"] + sum(seen["itl_seconds"]), abs=1e-5)
+        assert seen["tpot_seconds"] == pytest.approx(line["tpot_seconds"], abs=0.005)
+    assert of_whole["at_socket"] is None
+
+
 def test_a_seed_draws_the_same_lengths_again(start: Start) -> None:
     def lengths() -> list[int]:
         api = _engine(start, seed=5, output_tokens="20~0.5", itl_ms=0).ready()
