@@ -10,7 +10,7 @@ import time
 
 from . import handlers, runtime
 from .lab import Lab
-from .types import Container, Json
+from .types import Container, Json, Kind
 
 MINIMUM_SECONDS = 2.0
 
@@ -28,6 +28,20 @@ class Killer:
         if self._grace is None or seconds < self._grace:
             self._grace = seconds
             self._shorter.set()
+
+    async def end(self, pod: Json, containers: list[Container], seconds: float) -> None:
+        """Ends all processes: first the containers together, then the sidecars, last first."""
+        deadline = time.monotonic() + seconds
+        living = [c for c in containers if c.run]
+        await asyncio.gather(*(self.finish(pod, c, seconds) for c in living if c.kind is not Kind.SIDECAR))
+        for container in reversed([c for c in living if c.kind is Kind.SIDECAR]):
+            await self.finish(pod, container, max(MINIMUM_SECONDS, deadline - time.monotonic()))
+
+    async def finish(self, pod: Json, container: Container, seconds: float) -> None:
+        await self.kill(pod, container, "", seconds)
+        while container.run is not None:
+            # Until its watcher has written down how it ended.
+            await asyncio.sleep(0.01)
 
     async def kill(self, pod: Json, container: Container, message: str, seconds: float) -> None:
         """Returns when the run is over. Its end is recorded by whoever watches it."""

@@ -39,7 +39,7 @@ class Reporter:
             self._sent = {}
 
     async def report(self, pod: Json, containers: list[Container], state: State) -> Json | None:
-        """The pod as the API server has it afterwards, if that is news."""
+        """The pod as the API server had it afterwards, if something was sent."""
         if not self._lab.node(pod).connected:
             return None
         newest = None
@@ -76,7 +76,7 @@ class Reporter:
                 return None
             raise
         self._sent = wanted
-        return answer if int(answer["metadata"]["resourceVersion"]) > int(pod["metadata"]["resourceVersion"]) else None
+        return answer
 
     async def _delete(self, pod: Json) -> None:
         await self._lab.call(streams.withdraw, self._lab.api, pod)

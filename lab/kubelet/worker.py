@@ -18,7 +18,7 @@ from .prober import Probers
 from .reporter import TERMINAL, Reporter, State
 from .sandbox import Sandbox
 from .starter import Starter
-from .types import ConfigError, Container, Json, Kind, MountError, Run
+from .types import ConfigError, Container, Json, MountError, Run
 
 LOG = logging.getLogger("lab.kubelet")
 API_RETRY_SECONDS = 2.0
@@ -48,7 +48,7 @@ class Worker:
     # What the rest of the kubelet tells it.
 
     def update(self, pod: Json) -> None:
-        if int(pod["metadata"]["resourceVersion"]) <= int(self.pod["metadata"]["resourceVersion"]):
+        if not self._news(pod):
             return
         self._reporter.check(pod)
         self._take(pod)
@@ -62,6 +62,10 @@ class Worker:
 
     def wake(self) -> None:
         self._changed.set()
+
+    def _news(self, pod: Json) -> bool:
+        """Whether it is newer than what is known; the watch and the answers to reports overtake each other."""
+        return int(pod["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"])
 
     def _take(self, pod: Json) -> None:
         self.pod = pod
@@ -87,7 +91,7 @@ class Worker:
                 delay = API_RETRY_SECONDS
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), delay or None)
-        await self._end(2.0)
+        await self._killer.end(self.pod, self.containers, 2.0)
         await self._close()
 
     def _adopt(self) -> None:
@@ -103,10 +107,8 @@ class Worker:
     async def _turn(self) -> float:
         """One step. Seconds until the next without news; 0 for none."""
         delay = 0.0
-        if self._over:
-            await self._while_reporting(self._end(grace_of(self.pod)))
-        elif self.pod["metadata"].get("deletionTimestamp"):
-            await self._while_reporting(self._end(grace_of(self.pod)))
+        if self._over or self.pod["metadata"].get("deletionTimestamp"):
+            await self._while_reporting(self._killer.end(self.pod, self.containers, grace_of(self.pod)))
             self._over = True
         elif not self._past_deadline():
             delay = await self._advance()
@@ -120,7 +122,7 @@ class Worker:
                 return delay
         step = plan(self.containers, self.pod["spec"].get("restartPolicy") or "Always")
         for container in step.stop:
-            await self._while_reporting(self._finish(container, grace_of(self.pod)))
+            await self._while_reporting(self._killer.finish(self.pod, container, grace_of(self.pod)))
         delays = [await self._start(container) for container in step.start if not container.killing]
         if step.finished or (step.stop and not any(c.run for c in self.containers)):
             self._over = True
@@ -198,20 +200,6 @@ class Worker:
             container.doom = "OOMKilled"
             runtime.end_tree(container.run)
 
-    async def _end(self, seconds: float) -> None:
-        """Ends all processes: first the containers together, then the sidecars, last first."""
-        deadline = time.monotonic() + seconds
-        living = [c for c in self.containers if c.run]
-        await asyncio.gather(*(self._finish(c, seconds) for c in living if c.kind is not Kind.SIDECAR))
-        for container in reversed([c for c in living if c.kind is Kind.SIDECAR]):
-            await self._finish(container, max(2.0, deadline - time.monotonic()))
-
-    async def _finish(self, container: Container, seconds: float) -> None:
-        await self._killer.kill(self.pod, container, "", seconds)
-        while container.run is not None:
-            # Until its watcher has written down how it ended.
-            await asyncio.sleep(0.01)
-
     async def stop(self, seconds: float) -> None:
         """The kubelet ends: so do the processes. Nothing is reported, as when a machine is switched off."""
         for task in self._tasks:
@@ -221,7 +209,7 @@ class Worker:
     async def _report(self) -> None:
         if not self._gone:
             newest = await self._reporter.report(self.pod, self.containers, State(self._mounted, self._over, self._verdict))
-            if newest is not None:
+            if newest is not None and self._news(newest):
                 # The answer may be the first to say that the pod is to go; the watch's event is then no news any more.
                 dying = bool(self.pod["metadata"].get("deletionTimestamp"))
                 self._take(newest)
