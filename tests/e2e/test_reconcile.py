@@ -65,6 +65,7 @@ def test_each_difference_is_told_by_the_exit_code_and_healed_by_its_rule(site: S
     told = site.play(*where, playbook="playbooks/reconcile.yml")
     assert told.code == 2, told.tail
     assert f"remaining: unregistered {model}" in told.words
+    assert f"1 difference (unregistered {model}), 0 healed, 1 remaining" in told.failure("localhost")
     assert "which answers and has no row: run the playbook register" in told.words
     assert site.rows(model) == []
     assert (reconciled(site, model, fix=True, check_mode=True), site.rows(model)) == ([("unregistered", "healed")], [])
