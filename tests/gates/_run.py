@@ -1,4 +1,4 @@
-"""Runs gates in two lanes, each gate with a log and a deadline of its own."""
+"""Runs gates two at a time, each gate with a log and a deadline of its own."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 LOGS = CACHE / "gates"
 GRACE_SECONDS = 30
 POLL_SECONDS = 0.05
+LANES = 2
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -39,20 +40,30 @@ class Outcome:
 def run_all(jobs: t.Sequence[Job]) -> t.Iterator[Outcome]:
     """Every job's outcome, in the order in which they end.
 
-    Two lanes: one wide gate at a time, whose workers wait more than they compute, and beside it one of the others.
+    Two at a time, of which at most one is wide: its workers wait more than they compute.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    with futures.ThreadPoolExecutor(max_workers=1) as wide, futures.ThreadPoolExecutor(max_workers=1) as narrow:
-        waiting = [(wide if job.gate.wide else narrow).submit(run, job) for job in jobs]
+    waiting: list[Job] = list(jobs)
+    running: dict[futures.Future[Outcome], Job] = {}
+    with futures.ThreadPoolExecutor(max_workers=LANES) as lanes:
         try:
-            for done in futures.as_completed(waiting):
-                yield done.result()
+            while waiting or running:
+                while len(running) < LANES and (job := _next(waiting, running.values())):
+                    waiting.remove(job)
+                    running[lanes.submit(run, job)] = job
+                for done in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
+                    del running[done]
+                    yield done.result()
         except BaseException:  # an interrupt, too, leaves no process behind
-            for future in waiting:
-                future.cancel()
             for process in list(_running):
                 _end(process)
             raise
+
+
+def _next(waiting: t.Sequence[Job], running: t.Collection[Job]) -> Job | None:
+    """A wide one when none runs: they are the longest. Else the first of the others."""
+    wide = not any(job.gate.wide for job in running)
+    return next((job for job in waiting if job.gate.wide and wide), None) or next((job for job in waiting if not job.gate.wide), None)
 
 
 def run(job: Job) -> Outcome:

@@ -67,7 +67,7 @@ GATES: t.Final = (
     _own("helm-lint", "helm_lint"),
     Gate("mypy", ("mypy", "plugins", "lab", "integrations/routes", "tests/gates")),
     _own("docs", "docs"),
-    dataclasses.replace(_pytest("unit", "tests/unit", every_line=True, wide=True), elsewhere=_shipped_rooms()),
+    dataclasses.replace(_pytest("unit", "tests/unit", every_line=True, workers=2), elsewhere=_shipped_rooms()),
     _pytest("chart", "tests/chart"),  # with both Helms
     _pytest("engine", "tests/engine", workers=2),
     _pytest("package", "tests/package", every_line=True),

@@ -82,23 +82,29 @@ def lives(pid: int) -> bool:
         return False
 
 
-@pytest.mark.usefixtures("line")
-def test_one_wide_gate_runs_at_a_time_and_beside_it_one_of_the_others(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow, wide = (f"open({str(tmp_path / name)!r}, 'xb'); import os, pathlib, time\n" for name in ("narrow", "wide"))
-    met = f"""
-end = time.monotonic() + 20
-while not all((pathlib.Path({str(tmp_path)!r}) / name).exists() for name in ("narrow", "wide")) and not pathlib.Path({str(tmp_path / "met")!r}).exists():
+def meeting(folder: pathlib.Path, mine: str, other: str) -> str:
+    """A gate that ends only after it has met the other one."""
+    return f"""
+import pathlib, time
+folder, end = pathlib.Path({str(folder)!r}), time.monotonic() + 20
+(folder / {mine!r}).touch()
+while not (folder / {other!r}).exists():
     assert time.monotonic() < end
     time.sleep(0.01)
-pathlib.Path({str(tmp_path / "met")!r}).touch()
-time.sleep(0.2)
 """
-    gates = [
-        dataclasses.replace(gate(f"{name}-{number}", f"{start}{met}os.unlink({str(tmp_path / name)!r})"), wide=name == "wide")
-        for number in (1, 2)
-        for name, start in (("narrow", narrow), ("wide", wide))
-    ]
-    assert run(gates, monkeypatch) == 0
+
+
+@pytest.mark.usefixtures("line")
+def test_one_wide_gate_runs_at_a_time_and_beside_it_one_of_the_others(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = f"alone = {str(tmp_path / 'alone')!r}\nopen(alone, 'xb')\n{{}}\nimport os, time\ntime.sleep(0.2)\nos.unlink(alone)"
+    wide = [gate(f"wide-{number}", alone.format(meeting(tmp_path, f"wide-{number}", "narrow"))) for number in (1, 2)]
+    assert run([gate("narrow", meeting(tmp_path, "narrow", "wide-1")), *(dataclasses.replace(one, wide=True) for one in wide)], monkeypatch) == 0
+
+
+@pytest.mark.usefixtures("line")
+def test_the_others_run_two_at_a_time_when_no_wide_one_is_left(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = meeting(tmp_path, "first", "second"), meeting(tmp_path, "second", "first")
+    assert run([dataclasses.replace(gate("wide", "pass"), wide=True), gate("first", first), gate("second", second)], monkeypatch) == 0
 
 
 def test_the_users_own_platforms_are_out_of_reach(line: _lines.Line, monkeypatch: pytest.MonkeyPatch) -> None:
