@@ -126,7 +126,8 @@ def test_load_counts_when_tracking_is_on(start: Start) -> None:
         until(lambda: api.get("/load").json != {"server_load": 0})
         assert api.get("/load").json == {"server_load": 1}
         first.result()
-    assert api.get("/load").json == {"server_load": 0}
+    # Counted off by a task that runs after the answer.
+    until(lambda: api.get("/load").json == {"server_load": 0})
 
 
 @pytest.mark.simulated
