@@ -27,8 +27,7 @@ setup:
 	@$(MAKE) -s -j2 .venv/ready .lab/bin/ready
 
 setup-tests:
-	@$(MAKE) -s -j2 .venv/ready-tests .lab/bin/ready
-	@$(MAKE) -s .cache/setup/second-line
+	@$(MAKE) -s -j3 .venv/ready-tests .lab/bin/ready .cache/setup/second-line
 
 .venv/ready: $(LIBRARIES) $(SCRIPTS) $(MOVED)
 	@sh lab/setup/venv.sh .venv first $(LIBRARIES)

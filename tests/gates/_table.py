@@ -76,7 +76,7 @@ GATES: t.Final = (
     _pytest("integration", "tests/integration", minutes=35, wide=True, workers=4),
     _own("molecule", "molecule", minutes=30),
     dataclasses.replace(
-        _pytest("e2e", "tests/e2e", every_line=True, minutes=35, wide=True, spread="load"),
+        _pytest("e2e", "tests/e2e", every_line=True, minutes=35, wide=True, workers=3, spread="load"),
         # The other line differs in Ansible, Helm and kubernetes.core: what it deploys, from the tarball too, is what can differ.
         elsewhere=("tests/e2e/test_deploy.py", "tests/e2e/test_tarball.py"),
     ),
