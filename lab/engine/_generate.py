@@ -194,7 +194,7 @@ class EventStream(Response):
         watcher = asyncio.create_task(_cancel_when_gone(receive, task))
         if self._server.engine.truth.wanted:
             for sequence in self._planned:
-                sequence.received = scope["received"]
+                sequence.received = scope.get("received")
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with contextlib.aclosing(self._events) as events:
