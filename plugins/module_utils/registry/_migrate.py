@@ -22,6 +22,8 @@ from ._migrations import Migration, Step, way
 from ._session import Session, opened
 from ._target import Target
 
+Found = t.TypeVar("Found")
+
 _LOCK_SALT = 1486364155
 
 #: @ stands for the table, whose name is checked to be a plain identifier.
@@ -75,13 +77,13 @@ def migrate(
             raise RegistryError(
                 f"the way from version {before} to {steps[-1].leads_to} reverses {len(steps)} migrations and loses what they hold; set allow_down to go it"
             )
+        after = steps[-1].leads_to if steps else before
         if not check_mode:
-            for step in steps:
-                _in_transaction(session, table, functools.partial(_take, step=step))
-    return Migrated(before, steps[-1].leads_to if steps else before, steps)
+            steps = tuple(step for number, step in enumerate(steps) if _in_transaction(session, table, functools.partial(_take, steps[number:])))
+    return Migrated(before, after, steps)
 
 
-def _in_transaction(session: Session, table: str, work: t.Callable[[Session, str], int]) -> int:
+def _in_transaction(session: Session, table: str, work: t.Callable[[Session, str], Found]) -> Found:
     session.begin()
     database = session.query("SELECT current_database(), current_schema()", what="asking for the schema")[0]
     if database[1] is None:
@@ -108,10 +110,16 @@ def _version(session: Session, table: str) -> int:
     return int(version)
 
 
-def _take(session: Session, table: str, step: Step) -> int:
-    """The file and its version in one transaction: a migration that fails leaves nothing, not even a dirty mark."""
+def _take(steps: t.Sequence[Step], session: Session, table: str) -> bool:
+    """The first of ``steps``, file and version in one transaction: a migration that fails leaves nothing, not even a dirty mark.
+
+    False when somebody else, who goes the same way at the same time, has taken it.
+    """
+    step = steps[0]
     session.query(f"CREATE TABLE IF NOT EXISTS {table} (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)", what=f"creating {table}")
     current = _version(session, table)
+    if current in {later.leads_to for later in steps}:
+        return False
     if current != step.starts_from:
         raise RegistryError(f"another migration ran at the same time: the schema is now at version {current}; run the task again")
     try:
@@ -121,4 +129,4 @@ def _take(session: Session, table: str, step: Step) -> int:
     session.query(f"TRUNCATE {table}", what=f"writing {table}")
     if step.leads_to:
         session.query(_WRITE.replace("@", table), (step.leads_to,), what=f"writing {table}")
-    return step.leads_to
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -148,6 +150,22 @@ def test_a_migration_that_fails_leaves_nothing(blank: Database, tmp_path: pathli
     with pytest.raises(RegistryError, match=r"migration 20260101000000_half.up failed: division by zero"):
         _migrate.migrate(target, _migrations.load(str(tmp_path)), None)
     assert blank.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_those_who_go_the_same_way_at_once_share_the_steps(blank: Database) -> None:
+    wanted = migrate(blank, check_mode=True).steps
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        ways = [one.result() for one in [pool.submit(migrate, blank) for _ in range(4)]]
+    assert {way.after for way in ways} == {wanted[-1].leads_to}
+    assert sorted((step for way in ways for step in way.steps), key=lambda step: step.leads_to) == list(wanted), "each step was taken by one of them"
+
+
+def test_somebody_who_went_another_way_meanwhile_is_told(blank: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(blank)
+    first, *_rest = _migrations.way(migrations(), 0, None)
+    monkeypatch.setattr(_migrate, "way", lambda *_given: (dataclasses.replace(first, starts_from=-1, leads_to=-2),))
+    with pytest.raises(RegistryError, match="another migration ran at the same time: the schema is now at version"):
+        migrate(blank)
 
 
 def test_going_down_needs_to_be_said(registry: Database) -> None:
