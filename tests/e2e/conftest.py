@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import yaml
 
-from tests.integration.conftest import MakeNamespace, RunningLab, lab, make_namespace, namespace
+from tests.integration.conftest import MakeNamespace, RunningLab, lab, make_namespace, namespace, one_at_a_time
 
 __all__ = ["lab", "make_namespace", "namespace"]
 
@@ -162,8 +162,9 @@ def _merged(below: dict[str, t.Any], above: dict[str, t.Any]) -> dict[str, t.Any
 
 @pytest.fixture(scope="session")
 def schema(lab: RunningLab) -> None:
-    """The registry's tables, made by our own playbook as the migrator."""
-    done = play(lab, "playbooks/registry_schema.yml", env=lab.env("migrator"))
+    """The registry's tables, made by our own playbook as the migrator; each worker comes here."""
+    with one_at_a_time(lab.layout):
+        done = play(lab, "playbooks/registry_schema.yml", env=lab.env("migrator"))
     assert done.code == 0, done.text
 
 

@@ -113,7 +113,7 @@ def lab() -> t.Iterator[RunningLab]:
         return
     me = _process.itself()
     mine = layout.state / "users" / f"{me.pid}-{me.started}"
-    with _one_at_a_time(layout):
+    with one_at_a_time(layout):
         _end_orphans(layout)
         mine.parent.mkdir(parents=True, exist_ok=True)
         mine.touch()
@@ -121,7 +121,7 @@ def lab() -> t.Iterator[RunningLab]:
     try:
         yield RunningLab(existing(layout))
     finally:
-        with _one_at_a_time(layout):
+        with one_at_a_time(layout):
             mine.unlink()
             if not _used(layout):
                 _command("down", layout)
@@ -191,7 +191,7 @@ def _used(layout: Layout) -> bool:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(layout: Layout) -> t.Iterator[None]:
+def one_at_a_time(layout: Layout) -> t.Iterator[None]:
     handle = os.open(layout.bin, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
