@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from .types import Json, Run, StartError
 
@@ -156,12 +157,22 @@ def memory(run: Run) -> int:
     return total
 
 
+def _environ(pid: int) -> bytes:
+    """The kernel lets go of whoever waits for an exec a moment before it has laid out the new program's environment."""
+    for _again in range(20):
+        if held := pathlib.Path(f"/proc/{pid}/environ").read_bytes():
+            return held
+        time.sleep(0.001)
+    return b""
+
+
 def environment(run: Run) -> dict[str, str]:
     """What the run was started with; the kubelet itself keeps no secrets on disk."""
     try:
-        pairs = pathlib.Path(f"/proc/{run.pid}/environ").read_bytes().split(b"\0")
+        held = _environ(run.pid)
     except OSError:
         return {}
+    pairs = held.split(b"\0")
     return dict(pair.decode("utf-8", "surrogateescape").split("=", 1) for pair in pairs if b"=" in pair)
 
 

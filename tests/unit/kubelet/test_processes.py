@@ -246,3 +246,9 @@ asyncio.run(main())
             direct.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert direct.recv(100).startswith(b"HTTP/1.0 200")
         child.communicate("\n", timeout=10)
+
+
+def test_an_environment_that_is_not_laid_out_yet_is_waited_for(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([b"", b"PATH=/bin\0"])
+    monkeypatch.setattr(pathlib.Path, "read_bytes", lambda _path: next(answers))
+    assert runtime.environment(runtime.Run(0, "", 1, 1, 1, 0.0, tmp_path)) == {"PATH": "/bin"}
