@@ -202,6 +202,9 @@ def test_chunks_that_end_too_early_are_no_answer(body: bytes, sizes: list[int], 
 def test_chunks_that_are_none_are_no_answer(wire: bytes) -> None:
     with pytest.raises(http.client.HTTPException):
         _transport.body(_response(wire))
+    # A write, which is not sent again: a read would be, until the deadline.
+    with Server([chunked(wire)]) as server, pytest.raises(Unreachable):
+        server.client().create("/x", {})
 
 
 def test_chunks_leave_the_connection_to_the_next_request() -> None:
