@@ -4,30 +4,12 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.module_utils.parsing.convert_bool import boolean
-
-from ..module_utils._errors import Error
-from ..module_utils.capacity import _look, _request
-from ..module_utils.capacity._options import FAILURES, OPTIONS
-from ..module_utils.cluster._connection import connect
-from ..plugin_utils._controller import ClusterAction, Result
+from ..module_utils.capacity._module import SPEC, run
+from ..plugin_utils._controller import ControllerAction
 
 
-class ActionModule(ClusterAction):
-    """Runs the module; with ``wait`` it looks itself, so that a person (and AWX, which kills silent jobs) can read what is waited for."""
+class ActionModule(ControllerAction):
+    """The module's own work, in the controller where its progress can be read."""
 
-    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = OPTIONS
-
-    def by_module(self) -> bool:
-        return not boolean(self._task.args.get("wait", False), strict=False)
-
-    def step(self) -> Result:
-        request = _request.request(self.params)
-        result = _look.until(connect(self.options()), request, self.params, self.say)
-        failed = FAILURES.get(result.get("fits", "")) in self.params["fail_on"]
-        return {**result, "changed": False, **({"failed": True, "msg": result["message"]} if failed else {})}
-
-    def failure(self, error: Error) -> Result:
-        return {"failed": True, "msg": str(error)}
+    SPEC = SPEC
+    RUN = staticmethod(run)

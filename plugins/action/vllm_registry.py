@@ -4,23 +4,12 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible.utils.display import Display
-
-from ..module_utils.registry._change import change
-from ..module_utils.registry._request import entry_options, request
-from ..module_utils.registry._result import result
-from ..module_utils.registry._target import target
-from ..plugin_utils._controller import Result
-from ..plugin_utils._registry import RegistryAction
+from ..module_utils.registry._module_entry import SPEC, run
+from ..plugin_utils._controller import ControllerAction
 
 
-class ActionModule(RegistryAction):
-    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = entry_options()
+class ActionModule(ControllerAction):
+    """The module's own work where the connection is local: a process of its own costs more than what it does."""
 
-    def step(self) -> Result:
-        changed = change(target(self.params), request(self.params), check_mode=self._task.check_mode)
-        for note in changed.plan.notes:
-            Display().warning(note)
-        return result(changed)
+    SPEC = SPEC
+    RUN = staticmethod(run)

@@ -4,17 +4,12 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from ..module_utils.registry._query import query_options, read
-from ..module_utils.registry._store import plain
-from ..module_utils.registry._target import target
-from ..plugin_utils._controller import Result
-from ..plugin_utils._registry import RegistryAction
+from ..module_utils.registry._module_info import SPEC, run
+from ..plugin_utils._controller import ControllerAction
 
 
-class ActionModule(RegistryAction):
-    SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = query_options()
+class ActionModule(ControllerAction):
+    """The module's own work where the connection is local: a process of its own costs more than what it does."""
 
-    def step(self) -> Result:
-        return {"changed": False, self.params["what"]: plain(read(target(self.params), self.params))}
+    SPEC = SPEC
+    RUN = staticmethod(run)

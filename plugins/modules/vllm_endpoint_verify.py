@@ -499,29 +499,12 @@ duration:
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._deadline import Deadline
-from ..module_utils._errors import Error
-from ..module_utils.cluster._options import kubernetes_options
-from ..module_utils.endpoint import _options
-from ..module_utils.gates import _files, _gate, _verification
+from ..module_utils._module import serve
+from ..module_utils.gates._module import SPEC, run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**kubernetes_options(), **_options.endpoint_options()}, supports_check_mode=True)
-    params = module.params
-    deadline = Deadline(params["timeout"])
-    try:
-        verified = _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), deadline)
-        if not module.check_mode:
-            _files.write(params["model"], verified, params["report"], params["junit"])
-    except Error as error:
-        module.fail_json(msg=f"{params['model']}: {error}")
-    result = verified.result
-    if result["verdict"] in params["fail_on"]:
-        module.fail_json(msg=result["message"], **result)
-    module.exit_json(changed=False, **result)
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

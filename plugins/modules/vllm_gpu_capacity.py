@@ -430,30 +430,12 @@ api_bytes:
   sample: 9642
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import Error
-from ..module_utils.capacity import _look, _request
-from ..module_utils.capacity._options import FAILURES, OPTIONS
-from ..module_utils.cluster._connection import connect
-from ..module_utils.cluster._options import kubernetes_options, with_environment
+from ..module_utils._module import serve
+from ..module_utils.capacity._module import SPEC, run
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={**kubernetes_options(), **OPTIONS},
-        supports_check_mode=True,
-        mutually_exclusive=[("pod_template", "resources")],
-    )
-    try:
-        request = _request.request(module.params)
-        connection = connect(with_environment(module.params))
-        result = _look.until(connection, request, module.params)
-    except Error as error:
-        module.fail_json(msg=str(error))
-    if FAILURES.get(result.get("fits", "")) in module.params["fail_on"]:
-        module.fail_json(msg=result["message"], **result)
-    module.exit_json(changed=False, **result)
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -206,25 +206,12 @@ superseded:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import Error
-from ..module_utils.registry._change import change
-from ..module_utils.registry._options import registry_options
-from ..module_utils.registry._request import entry_options, request
-from ..module_utils.registry._result import result
-from ..module_utils.registry._target import target
+from ..module_utils._module import serve
+from ..module_utils.registry._module_entry import SPEC, run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**registry_options(), **entry_options()}, supports_check_mode=True)
-    try:
-        outcome = change(target(module.params), request(module.params), check_mode=module.check_mode)
-    except Error as error:
-        module.fail_json(msg=str(error))
-    for note in outcome.plan.notes:
-        module.warn(note)
-    module.exit_json(**result(outcome))
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

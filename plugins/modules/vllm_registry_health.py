@@ -148,27 +148,12 @@ notes:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import Error
-from ..module_utils.registry._check import check, health_options, result
-from ..module_utils.registry._options import registry_options
-from ..module_utils.registry._probe import probe_options
-from ..module_utils.registry._target import target
+from ..module_utils._module import serve
+from ..module_utils.registry._module_health import SPEC, run
 
 
 def main() -> None:
-    spec = {**registry_options(), **probe_options(), **health_options()}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    try:
-        answer = result(check(target(module.params), module.params, check_mode=module.check_mode), module.params["fail_on"])
-    except Error as error:
-        module.fail_json(msg=str(error))
-    for note in answer["notes"]:
-        module.warn(note)
-    if answer.pop("failed"):
-        module.fail_json(**answer)
-    module.exit_json(**answer)
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

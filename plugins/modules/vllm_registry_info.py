@@ -24,9 +24,10 @@ options:
       - V(entries), by model, environment and newest change first.
       - V(routes), the view C(model_routes) that routers read, by model, environment and largest share first.
       - V(events), who changed what, newest first.
+      - V(status), the entries with their age, last health check and last event, also as RV(table) for people.
       - V(history), each state of each entry with C(valid_from) and C(valid_to), newest first; with O(at), what was routable at that moment.
     type: str
-    choices: [entries, routes, events, history]
+    choices: [entries, routes, events, history, status]
     default: entries
   model:
     description: Only rows of these models.
@@ -47,9 +48,13 @@ options:
     type: list
     elements: str
   organization:
-    description: Only rows of these organisations.
+    description: Only rows of these organizations.
     type: list
     elements: str
+  superseded:
+    description: With O(what=status), list superseded revisions too.
+    type: bool
+    default: false
   at:
     description: With O(what=history), what was routable at this moment, such as V(2026-11-21T14:00:00+00:00).
     type: str
@@ -142,6 +147,24 @@ events:
       actor: ada
       database_user: vllm_operator
       reason: see INC-2041
+status:
+  description: The entries. Beside the columns of C(model_registry_entries) C(age) and C(checked), seconds since the last change and health check, and C(event).
+  returned: with O(what=status)
+  type: list
+  elements: dict
+  sample:
+    - model_name: llama-3-8b
+      deployment_environment: production
+      deployment_revision: 1f0c2a9b7d34
+      deployment_status: ready
+      deployment_weight: 100
+      age: 4210.5
+      checked: 31.2
+      event: {action: registered, actor: ada, age: 4210.5, reason: null}
+table:
+  description: The same as a table for people, one line an entry.
+  returned: with O(what=status)
+  type: str
 history:
   description: The rows of C(model_history).
   returned: with O(what=history)
@@ -159,22 +182,12 @@ history:
       actor: ada
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import Error
-from ..module_utils.registry._options import registry_options
-from ..module_utils.registry._query import query_options, read
-from ..module_utils.registry._store import plain
-from ..module_utils.registry._target import target
+from ..module_utils._module import serve
+from ..module_utils.registry._module_info import SPEC, run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**registry_options(), **query_options()}, supports_check_mode=True)
-    try:
-        found = read(target(module.params), module.params)
-    except Error as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **{module.params["what"]: plain(found)})
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

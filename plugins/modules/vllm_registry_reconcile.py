@@ -10,7 +10,7 @@ module: vllm_registry_reconcile
 short_description: Compare the registry with the Helm releases and what answers, and heal differences
 description:
   - Reads all rows of an environment, the deployed Helm releases of our chart in its namespaces, and probes what is routable or runs.
-  - Without O(fix) nothing is changed. With it each difference that a rule heals is healed by a change of the registry, under the operation lease of the
+  - Without O(fix) nothing is changed. With it each difference that a rule heals is healed by a change of the registry, under the release lock of the
     release, and only while nobody else has changed the row since. No release is ever changed or deleted, and no row is deleted.
   - A C(duplicate) is a release that several routable revisions claim, or a routable row of the platform's beside one of the registry's.
     The revision that runs keeps the traffic, the others become C(superseded).
@@ -75,8 +75,8 @@ options:
       - Whether rows are called C(failed) even when several releases are missing and not one is there, which is what a wrong cluster looks like.
     type: bool
     default: false
-  operation_wait_timeout:
-    description: Seconds to wait for another operation on a release that has something to heal; one that was left behind is taken over after its duration.
+  lock_wait_timeout:
+    description: Seconds to wait for another run on a release that has something to heal; one that was left behind is taken over after its duration.
     type: int
     default: 150
   actor:
@@ -167,25 +167,12 @@ counts:
   sample: {healed: 0, remaining: 1, inconclusive: 0}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import Error
-from ..module_utils.registry._compare import reconcile, reconcile_options, result
-from ..module_utils.registry._options import registry_options
-from ..module_utils.registry._probe import probe_options
-from ..module_utils.registry._target import target
+from ..module_utils._module import serve
+from ..module_utils.registry._module_reconcile import SPEC, run
 
 
 def main() -> None:
-    spec = {**registry_options(), **probe_options(), **reconcile_options()}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    try:
-        answer = result(reconcile(target(module.params), module.params, check_mode=module.check_mode), module.params["fail_on"])
-    except Error as error:
-        module.fail_json(msg=str(error))
-    if answer.pop("failed"):
-        module.fail_json(**answer)
-    module.exit_json(**answer)
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

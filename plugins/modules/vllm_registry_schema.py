@@ -99,36 +99,12 @@ applied:
       type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import Error
-from ..module_utils.registry._migrate import Migrated, migrate, schema_options
-from ..module_utils.registry._migrations import load
-from ..module_utils.registry._options import registry_options
-from ..module_utils.registry._target import target
-
-
-def run(module: AnsibleModule) -> Migrated:
-    params = module.params
-    return migrate(
-        target(params),
-        load(params["path"]),
-        params["version"] if params["state"] == "version" else None,
-        table=params["migrations_table"],
-        allow_down=params["allow_down"],
-        check_mode=module.check_mode,
-    )
+from ..module_utils._module import serve
+from ..module_utils.registry._module_schema import SPEC, run
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={**registry_options(), **schema_options()}, required_if=[("state", "version", ["version"])], supports_check_mode=True)
-    try:
-        done = run(module)
-    except Error as error:
-        module.fail_json(msg=str(error))
-    applied = [step.as_result() for step in done.steps]
-    diff = {"before": {"version": done.before}, "after": {"version": done.after}}
-    module.exit_json(changed=bool(applied), version=done.after, previous_version=done.before, applied=applied, diff=diff)
+    serve(SPEC, run)
 
 
 if __name__ == "__main__":

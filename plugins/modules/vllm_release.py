@@ -10,11 +10,12 @@ DOCUMENTATION = r"""
 module: vllm_release
 short_description: Applies a planned Helm release, or rolls one back
 description:
-  - O(state=present) applies what M(inference.vllm.vllm_release_plan) planned, through M(kubernetes.core.helm), without
+  - O(state=present) applies what M(inference.vllm.vllm_release_plan) planned by C(helm upgrade --install), without
     C(--wait) and without C(--atomic), then reads the release back and compares.
+  - Values reach helm by its standard input and credentials by its environment; no file with either is written.
   - Refuses when the release moved since it was planned.
-  - A release that an interrupted Helm left pending is rolled back or uninstalled first. Hold the operation lease for that
-    (M(inference.vllm.vllm_operation)), since nobody else's Helm may be at work.
+  - A release that an interrupted Helm left pending is rolled back or uninstalled first. Hold the release lock for that
+    (M(inference.vllm.vllm_lock)), since nobody else's Helm may be at work.
   - O(state=rolled_back) brings a release back to a revision that Helm has kept.
 author:
   - The inference.vllm authors (@inference-vllm)
@@ -22,7 +23,7 @@ extends_documentation_fragment:
   - inference.vllm._kubernetes
   - inference.vllm._attributes
   - inference.vllm._attributes.actiongroup_vllm
-  - inference.vllm._operation
+  - inference.vllm._lock
 options:
   name:
     description: Name of the release.
@@ -61,14 +62,12 @@ attributes:
   idempotent:
     support: full
   action:
-    description: Runs in the controller, and M(kubernetes.core.helm) from there.
+    description: Runs in the controller; helm must be there.
     support: full
 requirements:
   - helm >= 3.8 (program)
-  - kubernetes.core (collection; 6.4.0 or newer for Helm 4)
 seealso:
   - module: inference.vllm.vllm_release_plan
-  - module: kubernetes.core.helm
 """
 
 EXAMPLES = r"""

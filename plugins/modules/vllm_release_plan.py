@@ -13,8 +13,8 @@ description:
   - Renders the chart, reads Helm's own record of the release from its Secrets and compares the two by meaning,
     so that an edited template counts even when the chart's version did not move.
   - Names the bundle (what is deployed, made canonical and hashed) and its revision.
-  - Refuses, before anything is changed, names that Kubernetes, Helm or vLLM cannot live with, a Helm that the installed
-    kubernetes.core cannot drive (Helm 4 before kubernetes.core 6.4.0), missing Secrets, missing permissions and a Deployment that Argo CD owns.
+  - Refuses, before anything is changed, names that Kubernetes, Helm or vLLM cannot live with, missing Secrets, missing permissions
+    and a Deployment that Argo CD owns.
   - Sees releases that an interrupted Helm left in V(pending-install), V(pending-upgrade) or V(pending-rollback),
     and says how to recover them.
 author:

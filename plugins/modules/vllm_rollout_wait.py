@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - inference.vllm._kubernetes
   - inference.vllm._attributes
   - inference.vllm._attributes.actiongroup_vllm
-  - inference.vllm._operation
+  - inference.vllm._lock
 options:
   name:
     description: Name of the Deployment.

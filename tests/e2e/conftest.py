@@ -177,5 +177,5 @@ def site(lab: RunningLab, schema: None, make_namespace: MakeNamespace, tmp_path:
     hosts = yaml.safe_load((folder / "hosts.yml").read_text())
     hosts["vllm_models"]["hosts"] = {}
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    (folder / "group_vars" / "all" / "site.yml").write_text(yaml.safe_dump({"vllm_namespace": name, "vllm_operation_duration": 10, "vllm_values": {}}))
+    (folder / "group_vars" / "all" / "site.yml").write_text(yaml.safe_dump({"vllm_namespace": name, "vllm_lock_duration": 10, "vllm_values": {}}))
     return Site(lab, name, folder)

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Site
 #: The task after whose banner the whole process group is killed, and how long after.
 POINTS = {
     "while-planning": ("preflight | Find room", 0.0),
-    "with-the-operation": ("release | Take the operation", 0.3),
+    "with-the-lock": ("release | Acquire the release lock", 0.3),
     "in-helm": ("release | Apply the plan", 0.5),
     "in-the-rollout": ("rollout | Wait for the new pods", 0.5),
     "before-registering": ("verify | Generate", 0.4),

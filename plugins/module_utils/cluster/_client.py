@@ -43,6 +43,8 @@ BROKEN_OFF = (http.client.HTTPException, ConnectionResetError, BrokenPipeError, 
 class ApiError(Error):
     """The API server answered, and said no. ``status`` is its HTTP status, ``reason`` the Status object's."""
 
+    code = "api_error"
+
     def __init__(self, message: str, *, status: int, reason: str = "", path: str = "") -> None:
         super().__init__(message)
         self.status = status
@@ -53,9 +55,13 @@ class ApiError(Error):
 class NotFound(ApiError):
     """404."""
 
+    code = "not_found"
+
 
 class Conflict(ApiError):
     """409: it exists already, or the resourceVersion is not the current one."""
+
+    code = "api_conflict"
 
 
 class Gone(ApiError):
@@ -65,13 +71,19 @@ class Gone(ApiError):
 class Forbidden(ApiError):
     """403: the RBAC rule is missing."""
 
+    code = "forbidden"
+
 
 class Unauthorized(ApiError):
     """401: the credentials are wrong or have expired."""
 
+    code = "unauthorized"
+
 
 class Unreachable(Error):
     """No answer at all: connection refused, reset, TLS failure."""
+
+    code = "api_unreachable"
 
 
 _KINDS: dict[int, type[ApiError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone}

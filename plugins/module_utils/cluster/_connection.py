@@ -25,6 +25,8 @@ Options = t.Mapping[str, t.Any]
 class ConnectionConfigError(Error):
     """The kubeconfig or the connection options cannot be used."""
 
+    code = "connection_config"
+
 
 @dataclasses.dataclass(frozen=True)
 class Connection:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import typing as t
 
 from .._deadline import Deadline
 from .._errors import Error, InputError
-from ..operation import _holder
-from ..operation._client import Operation
+from .._spec import Context
+from ..lock._module import of_release
 from . import _probe, _releases
 from ._change import change
 from ._difference import Difference, World, place
@@ -45,7 +44,7 @@ def reconcile_options() -> dict[str, dict[str, t.Any]]:
         "endpoints": {"type": "dict", "default": {}},
         "fix": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
-        "operation_wait_timeout": {"type": "int", "default": 150},
+        "lock_wait_timeout": {"type": "int", "default": 150},
         "actor": {"type": "str"},
         "correlation_id": {"type": "str"},
         "fail_on": {**strings, "choices": list(OUTCOMES), "default": list(OUTCOMES)},
@@ -62,11 +61,11 @@ class Settled:
     diff: dict[str, t.Any] | None = None
 
 
-def reconcile(target: Target, params: Params, *, check_mode: bool = False) -> list[Settled]:
+def reconcile(target: Target, params: Params, context: Context) -> list[Settled]:
     if params["attempts"] < 1:
         raise InputError("attempts must be at least 1")
     found = differences(_look(target, params))
-    return [_settle(target, params, one, check_mode) for one in found]
+    return [_settle(target, params, one, context) for one in found]
 
 
 def _look(target: Target, params: Params) -> World:
@@ -99,35 +98,34 @@ def _look(target: Target, params: Params) -> World:
     )
 
 
-def _settle(target: Target, params: Params, found: Difference, check_mode: bool) -> Settled:
+def _settle(target: Target, params: Params, found: Difference, context: Context) -> Settled:
     if not found.certain:
         return Settled(found, "inconclusive")
     if found.request is None or not params["fix"]:
         return Settled(found, "remaining")
     said = {name: params[name] for name in ("actor", "correlation_id") if params[name]}
     try:
-        with _operation(params, found, check_mode):
-            outcome = change(target, request({**found.request, **said}), check_mode=check_mode)
+        with _locked(params, found, context):
+            outcome = change(target, request({**found.request, **said}), check_mode=context.check_mode)
     except Error as error:
         return Settled(found, "remaining", str(error))
     return Settled(found, "healed", diff=row_result(outcome)["diff"])
 
 
 @contextlib.contextmanager
-def _operation(params: Params, found: Difference, check_mode: bool) -> t.Iterator[None]:
+def _locked(params: Params, found: Difference, context: Context) -> t.Iterator[None]:
     """Nobody deploys, promotes or rolls this release back meanwhile. Whoever did while we waited has raised the row's version."""
-    if check_mode or not (found.release and found.namespace and params["releases"]):
+    if context.check_mode or not (found.release and found.namespace and params["releases"]):
         yield
         return
-    wait = params["operation_wait_timeout"]
+    wait = params["lock_wait_timeout"]
     client = _probe.api(params, Deadline(wait + API_SECONDS))
-    owner = _holder.me(os.getpid(), {"awx_job_id": params["correlation_id"], "awx_user_name": params["actor"]}, "reconcile")
-    operation = Operation(client, found.namespace, f"inference-vllm-{found.release}", owner)
-    operation.acquire(Deadline(wait), lambda _text: None)
+    lock = of_release(client, found.namespace, found.release, context, reason="reconcile")
+    lock.acquire(Deadline(wait), lambda _text: None)
     try:
         yield
     finally:
-        operation.release()
+        lock.release()
 
 
 def result(settled: t.Sequence[Settled], fail_on: t.Collection[str]) -> dict[str, t.Any]:

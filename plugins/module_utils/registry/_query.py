@@ -72,12 +72,13 @@ def query_options() -> dict[str, dict[str, t.Any]]:
     """Options of vllm_registry_info beside those of the connection."""
     strings: dict[str, t.Any] = {"type": "list", "elements": "str"}
     return {
-        "what": {"type": "str", "choices": list(KINDS), "default": "entries"},
+        "what": {"type": "str", "choices": [*KINDS, "status"], "default": "entries"},
         "model": strings,
         "environment": {**strings, "choices": list(ENVIRONMENTS)},
         "status": {**strings, "choices": list(STATUSES)},
         "revision": strings,
         "organization": strings,
+        "superseded": {"type": "bool", "default": False},
         **{name: {"type": "str"} for name in _MOMENTS},
         "limit": {"type": "int", "default": 1000},
         "offset": {"type": "int", "default": 0},
@@ -92,11 +93,6 @@ def read(target: Target, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]
         found = session.query(statement, values, what="reading the registry")
         session.rollback()
     return [decoded(text) for (text,) in found]
-
-
-def entries(target: Target, filters: t.Mapping[str, t.Any], *, limit: int = 1000, offset: int = 0) -> list[dict[str, t.Any]]:
-    """Entries of the registry (rows that are the platform's own are not), by model, environment and newest first."""
-    return read(target, {"what": "entries", **filters, "limit": limit, "offset": offset})
 
 
 def _statement(params: t.Mapping[str, t.Any]) -> tuple[str, list[t.Any]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import typing as t
 
 from .._deadline import Deadline
-from ._request import ENVIRONMENTS
 from ._session import opened
 from ._store import decoded
 from ._target import Target
@@ -38,17 +37,6 @@ ORDER BY e.model_name, array_position(ARRAY['development', 'staging', 'productio
 """
 
 
-def status_options() -> dict[str, dict[str, t.Any]]:
-    """Options of vllm_registry_status beside those of the connection."""
-    strings: dict[str, t.Any] = {"type": "list", "elements": "str"}
-    return {
-        "environment": {**strings, "choices": list(ENVIRONMENTS)},
-        "model": strings,
-        "organization": strings,
-        "superseded": {"type": "bool", "default": False},
-    }
-
-
 def read(target: Target, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     filters = [params[name] or None for name in ("environment", "model", "organization") for _twice in range(2)]
     with opened(target, Deadline(target.timeout)) as session:
@@ -63,7 +51,7 @@ def table(entries: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     if not entries:
         return "the registry has no such entry"
     organizations = any(entry["organization_id"] for entry in entries)
-    heads = ["ORGANISATION", *COLUMNS] if organizations else list(COLUMNS)
+    heads = ["ORGANIZATION", *COLUMNS] if organizations else list(COLUMNS)
     lines = [heads, *([str(entry["organization_id"] or "-"), *_cells(entry)] if organizations else _cells(entry) for entry in entries)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -20,9 +20,6 @@ _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 RELEASE_NAME_MAX = 53  # Helm's own limit: it appends suffixes to the name within the 63 of a DNS label
 
-#: kubernetes.core learned Helm 4 in 6.4.0; before, it installs the release and then reports a failure.
-HELM_4_SINCE = (6, 4, 0)
-
 
 class Permission(t.NamedTuple):
     """One rule that a deploy needs; ``namespaced`` is false for what is asked cluster-wide."""
@@ -84,16 +81,10 @@ def check_names(release: str, namespace: str, revision: str) -> None:
         raise InputError(f"revision {revision!r} is no label value: up to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit")
 
 
-def check_helm(helm: tuple[int, int, int], kubernetes_core: str) -> None:
-    """Helm 4 with kubernetes.core before 6.4 installs the release and then says that it failed: refused."""
+def check_helm(helm: tuple[int, int, int]) -> None:
+    """Raises InputError for a Helm that cannot do what is asked of it."""
     if helm[0] < 3:
         raise InputError(f"Helm {'.'.join(map(str, helm))} is too old: install Helm 3 or 4")
-    numbers = re.findall(r"\d+", kubernetes_core)[:3]
-    if helm[0] >= 4 and numbers and tuple(int(number) for number in numbers) < HELM_4_SINCE:
-        raise InputError(
-            f"kubernetes.core {kubernetes_core} cannot drive Helm {'.'.join(map(str, helm))}: it installs the release and then reports a failure; "
-            "take kubernetes.core 6.4.0 or newer, or put Helm 3 first on PATH (or in binary_path)"
-        )
 
 
 def secret_references(values: t.Mapping[str, t.Any]) -> list[SecretReference]:

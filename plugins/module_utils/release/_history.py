@@ -25,6 +25,8 @@ PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 class ReleaseRecordError(Error):
     """A release Secret does not hold what Helm writes."""
 
+    code = "release_record"
+
 
 @dataclasses.dataclass(frozen=True)
 class Revision:

@@ -40,7 +40,6 @@ class Request:
     values_files: tuple[str, ...] = ()
     revision: str = ""
     strategy: str = "auto"
-    kubernetes_core_version: str = ""
 
 
 def refuse_bad_input(request: Request) -> None:
@@ -55,7 +54,7 @@ def refuse_bad_input(request: Request) -> None:
 def look(client: Client, helm: Renderer, request: Request) -> dict[str, t.Any]:
     """The result of M(inference.vllm.vllm_release_plan), as its RETURN documents it."""
     helm_version = helm.version()
-    _guard.check_helm(helm_version, request.kubernetes_core_version)
+    _guard.check_helm(helm_version)
     chart = _chart.read(request.chart_ref)
     given = _given(request)
     kube_version = _preflight.kube_version(client)

@@ -21,7 +21,7 @@ Recovery = t.Literal["rollback", "uninstall"]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """``recovery`` must be done first, with the operation lease in hand; ``reason`` says why the change is needed."""
+    """``recovery`` must be done first, with the release lock in hand; ``reason`` says why the change is needed."""
 
     change: Change
     reason: str

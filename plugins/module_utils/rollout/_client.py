@@ -26,14 +26,16 @@ LOG_SECONDS = 5.0
 class RolloutError(Error):
     """The rollout failed or did not end in time; ``verdict`` is the last one seen."""
 
-    def __init__(self, message: str, verdict: Verdict | None) -> None:
-        super().__init__(message)
+    code = "rollout_failed"
+
+    def __init__(self, message: str, verdict: Verdict | None, *, code: str = "") -> None:
+        super().__init__(message, code=code, result=seen(verdict) if verdict else {})
         self.verdict = verdict
 
 
 @dataclasses.dataclass
 class Watch:
-    """``tick`` is called at every look (it renews the operation lease); ``say`` when the line changed or ``quiet`` seconds passed."""
+    """``tick`` is called at every look (it renews the release lock); ``say`` when the line changed or ``quiet`` seconds passed."""
 
     client: Client
     namespace: str
@@ -96,3 +98,9 @@ class Watch:
             return client.raw("GET", f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log", query).decode("utf-8", "replace")
         except Error:
             return ""
+
+
+def seen(verdict: Verdict) -> dict[str, t.Any]:
+    """The verdict as a module returns it."""
+    cause = verdict.cause._asdict() if verdict.cause else None
+    return {"state": verdict.state, "line": verdict.line, "replica_set": verdict.replica_set, "pods": list(verdict.pods), "cause": cause}

@@ -27,8 +27,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 class RoutingError(Error):
     """The router does not follow; ``proof`` is what was seen."""
 
+    code = "not_routed"
+
     def __init__(self, message: str, proof: Proof) -> None:
-        super().__init__(message)
+        super().__init__(message, result=seen(proof))
         self.proof = proof
 
 
@@ -113,3 +115,9 @@ def _late(asking: Asking, deadline: Deadline, proof: Proof) -> str:
 def by_name(revision: str) -> dict[str, str]:
     """The header that asks for one revision, whatever its share."""
     return {REVISION_HEADER: revision}
+
+
+def seen(proof: Proof) -> dict[str, t.Any]:
+    """What was seen, as the module returns it."""
+    last = dataclasses.asdict(proof.last) if proof.last else None
+    return {"requests": proof.requests, "consecutive": proof.row, "waited": round(proof.waited, 3), "last": last}

@@ -1,4 +1,4 @@
-"""Plan, apply, roll back and the operation lease, one by one as in somebody else's playbook."""
+"""Plan, apply, roll back and the release lock, one by one as in somebody else's playbook."""
 
 from __future__ import annotations
 
@@ -191,19 +191,19 @@ def test_an_account_that_may_only_look_is_told_every_rule_it_lacks(tasks: Tasks)
 
 
 def test_the_operation_is_taken_renewed_and_given_back_and_check_mode_only_looks(tasks: Tasks) -> None:
-    def operation(state: str) -> Json:
-        return {"inference.vllm.vllm_operation": {"name": "m-development", "namespace": tasks.namespace, "state": state, "reason": "test"}}
+    def locked(state: str) -> Json:
+        return {"inference.vllm.vllm_lock": {"name": "m-development", "namespace": tasks.namespace, "state": state, "reason": "test"}}
 
-    (looked,) = tasks.run(operation("acquired"), check=True)
+    (looked,) = tasks.run(locked("acquired"), check=True)
     assert looked["holder"] == ""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{tasks.namespace}/leases"
     assert tasks.lab.client().items(path) == []
-    seen = {**operation("acquired"), "check_mode": True}
-    results = tasks.run(operation("acquired"), operation("acquired"), seen, operation("renewed"), operation("released"), operation("released"))
+    seen = {**locked("acquired"), "check_mode": True}
+    results = tasks.run(locked("acquired"), locked("acquired"), seen, locked("renewed"), locked("released"), locked("released"))
     assert getpass.getuser() in results[2]["holder"]
     assert [result.get("was_ours") for result in results[4:]] == [True, False]
     assert not any(result["changed"] for result in results)
-    (lost,) = tasks.run(operation("renewed"))
+    (lost,) = tasks.run(locked("renewed"))
     assert "nobody holds it now" in lost["msg"]
     (lease,) = tasks.lab.client().items(path)
     assert lease["spec"]["holderIdentity"] == ""

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: vllm_operation
-short_description: One operation at a time on a model's release
+module: vllm_lock
+short_description: A lock on a release across users, hosts and AWX jobs
 description:
   - Takes, renews or gives back a C(coordination.k8s.io) Lease per release, so that two people, two AWX jobs, or a rollback
     during a deploy never work on one release at a time.
@@ -40,7 +40,7 @@ options:
     choices: [acquired, renewed, released]
     default: acquired
   reason:
-    description: What the operation is for; shown to whoever waits.
+    description: What the lock is held for; shown to whoever waits.
     type: str
     default: ""
   duration:
@@ -69,14 +69,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Take the operation on the release
-  inference.vllm.vllm_operation:
+- name: Acquire the release lock on the release
+  inference.vllm.vllm_lock:
     name: llama-3-8b-staging
     namespace: staging
     reason: resize for the demo
 
 - name: Give it back
-  inference.vllm.vllm_operation:
+  inference.vllm.vllm_lock:
     name: llama-3-8b-staging
     namespace: staging
     state: released

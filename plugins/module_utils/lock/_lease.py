@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The operation lease: one operation at a time on a release, by compare-and-set on a Lease object. Pure.
+"""The release lock: one run at a time on a release, by compare-and-set on a Lease object. Pure.
 
 No clock of two machines is compared: a lease is stale when the one who waits has seen it unchanged for its whole
 duration by a monotonic clock of its own.
@@ -72,7 +72,7 @@ def decide(lease: Json | None, me: Owner, *, unchanged_seconds: float, owner_gon
     duration = spec.get("leaseDurationSeconds") or DURATION_SECONDS
     if unchanged_seconds >= duration:
         return Decision("replace", f"taken over from {words}: not renewed for {duration} s")
-    return Decision("wait", f"{words} holds the operation; taken over when it has not been renewed for {duration} s ({unchanged_seconds:.0f} s so far)")
+    return Decision("wait", f"{words} holds the lock; taken over when it has not been renewed for {duration} s ({unchanged_seconds:.0f} s so far)")
 
 
 def body(name: str, namespace: str, me: Owner, *, now: str, duration: int, held: Json | None = None) -> Json:

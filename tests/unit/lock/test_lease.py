@@ -1,4 +1,4 @@
-"""One operation at a time, and never two owners."""
+"""One run at a time on a release, and never two owners."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import time
 import typing as t
 
 import pytest
+from ansible_collections.inference.vllm.plugins.module_utils._actor import actor
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils._spec import Context
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Conflict, NotFound
-from ansible_collections.inference.vllm.plugins.module_utils.operation import _client as client
-from ansible_collections.inference.vllm.plugins.module_utils.operation import _holder as holder
-from ansible_collections.inference.vllm.plugins.module_utils.operation import _lease as lease
+from ansible_collections.inference.vllm.plugins.module_utils.lock import _holder as holder
+from ansible_collections.inference.vllm.plugins.module_utils.lock import _lease as lease
+from ansible_collections.inference.vllm.plugins.module_utils.lock import _lock as client
 
 ALICE = lease.Owner("alice", "ctl-1", 100, "boot-a", "5", reason="deploy of x")
 BOB = lease.Owner("bob", "ctl-2", 100, "boot-b", "5", job="42")
@@ -75,7 +77,7 @@ def test_a_lease_that_is_not_ours_is_named_by_its_identity(annotations: dict[str
 
 def test_a_living_process_is_not_gone_and_an_ended_one_is() -> None:
     child = subprocess.Popen(["sleep", "30"])
-    owner = holder.me(child.pid, {}, "")
+    owner = holder.me(Context(pid=child.pid), "")
     assert not holder.gone(owner)
     child.kill()
     child.wait()
@@ -88,7 +90,7 @@ def test_an_owner_on_another_machine_is_never_taken_for_gone() -> None:
 
 
 def test_awx_names_its_job_and_user() -> None:
-    owner = holder.me(os.getpid(), {"awx_job_id": 14, "awx_user_name": "carol"}, "deploy")
+    owner = holder.me(Context(actor=actor({"awx_job_id": 14, "awx_user_name": "carol"}), pid=os.getpid()), "deploy")
     assert owner.words() == "AWX job 14 (carol), deploy"
 
 
@@ -126,34 +128,34 @@ class Server:
         return self.stored
 
 
-def operation(server: Server, owner: lease.Owner, duration: int = 120) -> client.Operation:
-    return client.Operation(t.cast(t.Any, server), "ns", "m", owner, duration=duration)
+def locked(server: Server, owner: lease.Owner, duration: int = 120) -> client.Lock:
+    return client.Lock(t.cast(t.Any, server), "ns", "m", owner, duration=duration)
 
 
 def test_who_finds_it_held_fails_at_its_deadline_and_names_the_owner() -> None:
     server, told = Server(), []
-    operation(server, BOB).acquire(Deadline(1), told.append)
-    with pytest.raises(client.LeaseHeldError, match=r"AWX job 42 \(bob\) holds the operation on ns/m"):
-        operation(server, ALICE).acquire(Deadline(0), told.append)
+    locked(server, BOB).acquire(Deadline(1), told.append)
+    with pytest.raises(client.LeaseHeldError, match=r"AWX job 42 \(bob\) holds the lock on ns/m"):
+        locked(server, ALICE).acquire(Deadline(0), told.append)
 
 
 def test_a_stale_lease_is_taken_over_by_the_waiters_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "LOOK_SECONDS", 0.05)
     server, told = Server(), []
-    operation(server, BOB, duration=1).acquire(Deadline(1), told.append)
+    locked(server, BOB, duration=1).acquire(Deadline(1), told.append)
     start = time.monotonic()
-    why = operation(server, ALICE).acquire(Deadline(10), told.append)
+    why = locked(server, ALICE).acquire(Deadline(10), told.append)
     assert time.monotonic() - start >= 1
     assert "not renewed for 1 s" in why
     assert len(told) == 1
     with pytest.raises(client.LeaseLostError, match="alice on ctl-1"):
-        operation(server, BOB).renew()
+        locked(server, BOB).renew()
 
 
 def test_a_lease_that_is_renewed_is_never_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "LOOK_SECONDS", 0.05)
     server, stop = Server(), threading.Event()
-    bob = operation(server, BOB, duration=1)
+    bob = locked(server, BOB, duration=1)
     bob.acquire(Deadline(1), lambda _text: None)
 
     def renew() -> None:
@@ -163,7 +165,7 @@ def test_a_lease_that_is_renewed_is_never_taken_over(monkeypatch: pytest.MonkeyP
     thread = threading.Thread(target=renew)
     thread.start()
     with pytest.raises(client.LeaseHeldError):
-        operation(server, ALICE).acquire(Deadline(2.5), lambda _text: None)
+        locked(server, ALICE).acquire(Deadline(2.5), lambda _text: None)
     stop.set()
     thread.join()
 
@@ -176,7 +178,7 @@ def test_of_many_who_come_at_once_exactly_one_gets_it() -> None:
     def race(owner: lease.Owner) -> None:
         start.wait()
         try:
-            operation(server, owner).acquire(Deadline(0), lambda _text: None)
+            locked(server, owner).acquire(Deadline(0), lambda _text: None)
         except client.LeaseHeldError:
             return
         winners.append(owner)
@@ -191,7 +193,7 @@ def test_of_many_who_come_at_once_exactly_one_gets_it() -> None:
 
 def test_giving_back_what_is_anothers_does_nothing() -> None:
     server = Server()
-    operation(server, BOB).acquire(Deadline(1), lambda _text: None)
-    assert not operation(server, ALICE).release()
-    assert operation(server, BOB).release()
-    assert not operation(server, BOB).release()
+    locked(server, BOB).acquire(Deadline(1), lambda _text: None)
+    assert not locked(server, ALICE).release()
+    assert locked(server, BOB).release()
+    assert not locked(server, BOB).release()

@@ -11,13 +11,13 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
-  operation:
+  lock:
     description:
-      - Release whose operation lease this run holds (M(inference.vllm.vllm_operation)); it is renewed before anything is
+      - Release whose release lock this run holds (M(inference.vllm.vllm_lock)); it is renewed before anything is
         changed and while waiting, and the task fails when it was lost.
       - Nothing is renewed when not given.
     type: str
-  operation_duration:
+  lock_duration:
     description: Seconds of the lease when it is renewed.
     type: int
     default: 120

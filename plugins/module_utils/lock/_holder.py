@@ -9,23 +9,18 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import pathlib
 import socket
-import typing as t
 
+from .._spec import Context
 from ._lease import Owner
 
-_JOB_VARIABLES = ("awx_job_id", "tower_job_id")
-_USER_VARIABLES = ("awx_user_name", "tower_user_name")
 
-
-def me(pid: int, variables: t.Mapping[str, t.Any], reason: str) -> Owner:
-    """The run whose main process is ``pid``; AWX gives its job and user as variables."""
-    job = next((str(variables[name]) for name in _JOB_VARIABLES if variables.get(name)), "")
-    user = next((str(variables[name]) for name in _USER_VARIABLES if variables.get(name)), "") or _user()
-    return Owner(user=user, host=socket.gethostname(), pid=pid, boot=boot(), start=start_time(pid), job=job, reason=reason)
+def me(context: Context, reason: str) -> Owner:
+    """The run of ``context``; ``reason`` is shown to whoever waits."""
+    actor, pid = context.actor, context.pid
+    return Owner(user=actor.user, host=socket.gethostname(), pid=pid, boot=boot(), start=start_time(pid), job=actor.job, reason=reason)
 
 
 def gone(owner: Owner | None) -> bool:
@@ -52,10 +47,3 @@ def start_time(pid: int) -> str:
         return ""
     fields = stat.rpartition(")")[2].split()
     return "" if fields[0] in "ZX" else fields[19]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

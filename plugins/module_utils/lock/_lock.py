@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Takes, renews and gives back the operation lease."""
+"""Takes, renews and gives back the release lock."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ LOOK_SECONDS = 2.0
 
 
 class LeaseLostError(Error):
-    """Somebody else took the operation over while we worked."""
+    """Somebody else took the lock over while we worked."""
+
+    code = "lock_lost"
 
 
 class LeaseHeldError(Error):
-    """Somebody else operates on this release, and the time to wait is up."""
+    """Somebody else works on this release, and the time to wait is up."""
+
+    code = "lock_held"
 
 
-class Operation:
+class Lock:
     """The lease ``name`` in ``namespace`` for ``owner``. ``say`` is told each time the reason to wait changes."""
 
     def __init__(self, client: Client, namespace: str, name: str, owner: Owner, *, duration: int = _lease.DURATION_SECONDS) -> None:
@@ -57,7 +61,7 @@ class Operation:
                 continue
             holder = _lease.held_by(t.cast(Json, lease))
             if wait.expired():
-                raise LeaseHeldError(f"{holder} holds the operation on {self._namespace}/{self._name}; wait for its end, or run again")
+                raise LeaseHeldError(f"{holder} holds the lock on {self._namespace}/{self._name}; wait for its end, or run again")
             if holder != told:
                 say(decision.why)
                 told = holder
@@ -69,7 +73,7 @@ class Operation:
         if lease is None or lease["spec"].get("holderIdentity") != self._owner.identity or not self._write(lease):
             holder = _lease.held_by(lease) if lease and lease["spec"].get("holderIdentity") else "nobody"
             raise LeaseLostError(
-                f"the operation on {self._namespace}/{self._name} was taken over ({holder} holds it now), because it had not been renewed in time; "
+                f"the lock on {self._namespace}/{self._name} was taken over ({holder} holds it now), because it had not been renewed in time; "
                 "nothing more is changed from here: look at its outcome and run again"
             )
 

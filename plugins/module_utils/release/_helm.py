@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
 # Do not use this from other collections or standalone plugins/modules!
 
 """Runs the helm program: credentials by environment only, never on the command line, which everybody can read."""
@@ -18,16 +19,22 @@ import subprocess
 import tempfile
 import typing as t
 
-from ..module_utils._deadline import Deadline
-from ..module_utils._errors import DeadlineError, Error, InputError
+from .._deadline import Deadline
+from .._errors import DeadlineError, Error, InputError
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 # Where a chart's own refusal stands in its templates, and how to render it all the same: neither helps whoever wrote the values.
 _RENDERING = re.compile(r"execution error at \([^()]*\): |^Use --debug flag to render out invalid YAML$", re.MULTILINE)
 
 
+#: Values come by standard input: no file that could be left behind, whose path could have a space, or that somebody else could read.
+_VALUES = ("--values", "-")
+
+
 class HelmError(Error):
     """helm ended with an error; the text carries its last lines."""
+
+    code = "helm_failed"
 
 
 class Helm:
@@ -49,11 +56,14 @@ class Helm:
 
     def template(self, release: str, namespace: str, chart: str, values: dict[str, t.Any], *, kube_version: str, upgrade: bool) -> str:
         """The manifest that an install or upgrade would store: hooks and tests left out, as Helm keeps them apart."""
-        with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="values-") as file:
-            json.dump(values, file)
-            file.flush()
-            words = ["template", release, chart, "--namespace", namespace, "--values", file.name, "--no-hooks", "--skip-tests", "--kube-version", kube_version]
-            return self.run(*words, *(["--is-upgrade"] if upgrade else []))
+        words = ["template", release, chart, "--namespace", namespace, *_VALUES, "--no-hooks", "--skip-tests", "--kube-version", kube_version]
+        return self.run(*words, *(["--is-upgrade"] if upgrade else []), given=values)
+
+    def upgrade(self, release: str, namespace: str, chart: str, values: dict[str, t.Any], *, description: str) -> None:
+        """Installs or upgrades to exactly ``values``. Without --wait (the rollout wait says what is wrong while it waits) and without --atomic,
+        which on failure takes twice its timeout and can leave two failed revisions behind."""
+        words = ["upgrade", release, chart, "--install", "--namespace", namespace, *_VALUES, "--reset-values", "--description", description]
+        self.run(*words, given=values)
 
     def rollback(self, release: str, namespace: str, revision: int) -> None:
         self.run("rollback", release, str(revision), "--namespace", namespace)
@@ -61,13 +71,16 @@ class Helm:
     def uninstall(self, release: str, namespace: str) -> None:
         self.run("uninstall", release, "--namespace", namespace)
 
-    def run(self, *words: str) -> str:
-        """Its standard output. Raises HelmError with helm's own last words, DeadlineError when time is up."""
+    def run(self, *words: str, given: dict[str, t.Any] | None = None) -> str:
+        """Its standard output; ``given`` are the values for its standard input. Raises HelmError with helm's own last words, DeadlineError when time is up."""
         what = f"helm {words[0]}"
         try:
             with _kubeconfig_file(self._kubeconfig) as path:
-                given = self._environment | ({"KUBECONFIG": path} if path else {})
-                done = subprocess.run([self.program, *words], capture_output=True, text=True, env=given, timeout=self.deadline.limit(600, what), check=False)
+                environ = self._environment | ({"KUBECONFIG": path} if path else {})
+                # JSON: what YAML would read as a number, such as 12e456789012, stays the text that it is.
+                values = "" if given is None else json.dumps(given)
+                seconds = self.deadline.limit(600, what)
+                done = subprocess.run([self.program, *words], input=values, capture_output=True, text=True, env=environ, timeout=seconds, check=False)
         except subprocess.TimeoutExpired as error:
             raise DeadlineError(f"{what} did not finish within {self.deadline.seconds:g} s; nothing is known of its outcome: run again") from error
         if done.returncode != 0:
@@ -81,18 +94,6 @@ def find(program: str | None) -> str:
     if not found:
         raise InputError(f"no program {program or 'helm'} was found; install Helm 3 or 4 or set binary_path")
     return found
-
-
-@contextlib.contextmanager
-def without_spaces(program: str) -> t.Iterator[str]:
-    """The program under a path that has no space: kubernetes.core.helm splits some of its command lines there."""
-    if " " not in program:
-        yield program
-        return
-    with tempfile.TemporaryDirectory(prefix="helm-") as folder:
-        link = os.path.join(folder, "helm")
-        os.symlink(os.path.abspath(program), link)
-        yield link
 
 
 def environment(options: t.Mapping[str, t.Any]) -> dict[str, str]:

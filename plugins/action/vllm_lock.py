@@ -1,0 +1,16 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ..module_utils.lock._module import SPEC, run
+from ..plugin_utils._controller import ControllerAction
+
+
+class ActionModule(ControllerAction):
+    """Acquires, renews or releases the lock of a release."""
+
+    SPEC = SPEC
+    RUN = staticmethod(run)
+    ALWAYS_HERE = True

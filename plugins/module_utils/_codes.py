@@ -1,0 +1,36 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Every ``code`` that a result, an event or an error of the collection may carry. Pure; docs/codes.md is made from this table.
+
+A code is for machines (AWX, alerts, tests) and never changes with the wording of the sentence beside it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+#: Code to what it means. Sorted by name, so that two people who add one do not meet on a line.
+CODES: t.Final[dict[str, str]] = {
+    "api_conflict": "the Kubernetes object changed or exists already; run again",
+    "api_error": "the API server refused the request",
+    "api_unreachable": "the API server gave no usable answer",
+    "connection_config": "the kubeconfig or the connection options cannot be used",
+    "failed": "the task failed for a reason that has no code of its own",
+    "forbidden": "the RBAC rule is missing",
+    "helm_failed": "helm ended with an error; its own words are in the sentence",
+    "invalid_input": "refused before anything was read or changed",
+    "lock_held": "another run holds the release lock, and the time to wait is up",
+    "lock_lost": "another run took the release lock over; nothing more was changed from here",
+    "not_found": "the object does not exist",
+    "not_routed": "the router does not answer as the registry says",
+    "release_changed": "the release is not what the plan was made for",
+    "release_record": "a Secret of the release is not a Helm release record",
+    "rollout_failed": "the new pods did not get ready; the cause is in the result",
+    "timeout": "the time given was used up",
+    "unauthorized": "the credentials are wrong or have expired",
+}

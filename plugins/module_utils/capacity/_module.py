@@ -1,0 +1,25 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""``vllm_gpu_capacity``: what it takes and what it does."""
+
+from __future__ import annotations
+
+from .._spec import Context, Params, Result, Spec
+from ..cluster._connection import connect
+from ..cluster._options import kubernetes_options, with_environment
+from . import _look, _request
+from ._options import FAILURES, OPTIONS
+
+SPEC = Spec({**kubernetes_options(), **OPTIONS}, mutually_exclusive=(("pod_template", "resources"),))
+
+
+def run(params: Params, context: Context) -> Result:
+    request = _request.request(params)
+    result = _look.until(connect(with_environment(params)), request, params, context.say)
+    failed = FAILURES.get(result.get("fits", "")) in params["fail_on"]
+    return {**result, "changed": False, **({"failed": True, "msg": result["message"]} if failed else {})}

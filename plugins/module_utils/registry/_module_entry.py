@@ -1,0 +1,26 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""``vllm_registry``: what it takes and what it does."""
+
+from __future__ import annotations
+
+from .._spec import Context, Params, Result, Spec
+from ._change import change
+from ._options import registry_options
+from ._request import entry_options, request
+from ._result import result
+from ._target import target
+
+SPEC = Spec({**registry_options(), **entry_options()})
+
+
+def run(params: Params, context: Context) -> Result:
+    outcome = change(target(params), request(params), check_mode=context.check_mode)
+    for note in outcome.plan.notes:
+        context.warn(note)
+    return result(outcome)
