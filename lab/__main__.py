@@ -8,9 +8,8 @@ import shlex
 import sys
 import typing as t
 
-from plugins.module_utils._errors import Error as ApiTrouble
-
 from . import _nodes, _optional, load, nodes_file
+from ._client import ApiError
 from ._errors import LabError
 from ._layout import Layout
 from .down import down
@@ -23,7 +22,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(COMMANDS[options.command](Layout(options.name), options))
-    except (LabError, ApiTrouble) as error:
+    except (LabError, ApiError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,20 +1,14 @@
-"""The lab's way to its API server: the collection's own small client, with the identities of the lab's PKI."""
+"""The lab's own API server: the client with the identities of the lab's PKI, and where its objects are."""
 
 from __future__ import annotations
 
 import http.client
 import ssl
-import typing as t
 
-from plugins.module_utils._deadline import Deadline
-from plugins.module_utils.cluster._client import Client, Query
-from plugins.module_utils.cluster._connection import Connection
-
+from ._client import Client, Json
 from ._layout import Layout
 from ._state import State
 
-Json = dict[str, t.Any]
-APPLY = "application/apply-patch+yaml"
 GROUPS = {
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
@@ -34,21 +28,12 @@ CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition",
 
 
 def client(layout: Layout, state: State, *, who: str = "admin", seconds: float = 30) -> Client:
-    pem = str(layout.pki / f"{who}.pem")
-    connection = Connection(
-        host=f"https://127.0.0.1:{state.ports['kube-apiserver']}",
-        authorization=lambda: None,
-        ca_cert=str(layout.pki / "ca.crt"),
-        client_cert=pem,
-        client_key=pem,
-    )
-    return Client(connection, Deadline(seconds), user_agent="lab")
+    return Client(f"https://127.0.0.1:{state.ports['kube-apiserver']}", trust(layout, identity=who), seconds=seconds)
 
 
 def apply(api: Client, manifest: Json, *, namespace: str | None = None) -> None:
-    """Server-side apply: the same whether the object is there or not."""
-    query: Query = {"fieldManager": "lab", "force": True}
-    api.raw("PATCH", path(manifest, namespace), query, manifest, APPLY)
+    """The same whether the object is there or not."""
+    api.apply(path(manifest, namespace), manifest)
 
 
 def path(manifest: Json, namespace: str | None = None) -> str:

@@ -9,9 +9,8 @@ import typing as t
 
 import yaml
 
-from plugins.module_utils.cluster._client import Client
-
-from ._api import CLUSTER_WIDE, Json, apply
+from ._api import CLUSTER_WIDE, apply
+from ._client import Client, Json
 from ._nodes import Node, manifest, status
 from ._parts import Lab
 

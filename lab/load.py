@@ -7,10 +7,9 @@ import threading
 import time
 import typing as t
 
-from plugins.module_utils.cluster._client import Client, Conflict, Query
-
 from . import _cluster
 from ._api import client
+from ._client import Client, Conflict, Query
 from ._errors import LabError
 from ._nodes import SIMULATED, Json, Node
 from ._parts import Lab
@@ -76,7 +75,7 @@ def _pod(number: int, nodes: t.Sequence[Node]) -> Json:
 
 def _create(api: Client, pod: Json) -> None:
     try:
-        api.raw("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", None, pod)
+        api.create(f"/api/v1/namespaces/{NAMESPACE}/pods", pod)
     except Conflict:
         return  # a former `load` was interrupted after this one
 

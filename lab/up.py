@@ -6,10 +6,9 @@ import concurrent.futures
 import time
 import typing as t
 
-from plugins.module_utils.cluster._client import Client
-
 from . import _cluster, _kubeconfig, _nodes, _optional, _postgres
 from ._api import client
+from ._client import Client
 from ._errors import LabError
 from ._health import trouble
 from ._layout import Layout

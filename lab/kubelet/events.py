@@ -8,7 +8,8 @@ import dataclasses
 import logging
 import time
 
-from .api import Api, ApiError
+from .._client import ApiError
+from .api import Api
 from .correlation import Correlator, Happening
 from .types import Container, Json, rfc3339
 

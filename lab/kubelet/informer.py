@@ -7,7 +7,8 @@ import random
 import threading
 import typing as t
 
-from .api import Api, ApiError, Stop
+from .._client import ApiError
+from .api import Api, Stop
 from .types import Json
 
 LOG = logging.getLogger("lab.kubelet")
@@ -55,7 +56,7 @@ class Informer(threading.Thread):
                 pause = min(pause * 2, MAX_PAUSE if error.status else 2.0)
 
     def _list(self) -> str:
-        answer = self._api.get(self._path, **self._query)
+        answer = self._api.get(self._path, self._query)
         items = {item["metadata"]["uid"]: item for item in answer.get("items") or []}
         for uid in [uid for uid in self._known if uid not in items]:
             self._handle("DELETED", self._known.pop(uid))

@@ -6,8 +6,9 @@ import collections.abc
 import logging
 import pathlib
 
+from .._client import ApiError
 from . import volumes
-from .api import Api, ApiError, missing_is_fine
+from .api import Api, missing_is_fine
 from .types import Json
 
 LOG = logging.getLogger("lab.kubelet")
@@ -44,7 +45,7 @@ class Provisioner:
             with missing_is_fine():
                 self._try(self._api.delete, f"/api/v1/persistentvolumes/{item['metadata']['name']}")
 
-    def _try(self, function: collections.abc.Callable[..., Json], *arguments: object) -> None:
+    def _try(self, function: collections.abc.Callable[..., object], *arguments: object) -> None:
         try:
             function(*arguments)
         except ApiError as error:

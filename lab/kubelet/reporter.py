@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from .._client import ApiError
 from . import status, streams
-from .api import ApiError, missing_is_fine
+from .api import missing_is_fine
 from .lab import Lab, pod_path
 from .sandbox import Sandbox
 from .types import Container, Json, rfc3339

@@ -8,8 +8,8 @@ import contextlib
 import logging
 import time
 
+from .._client import ApiError
 from . import runtime, sandbox, streams
-from .api import ApiError
 from .killer import Killer, grace_of, switch_off
 from .lab import Lab, pod_path
 from .plan import active_seconds_left, changed_specs, containers_of, plan

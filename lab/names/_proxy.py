@@ -9,8 +9,7 @@ import contextlib
 import typing as t
 import urllib.parse
 
-from plugins.module_utils._errors import Error
-
+from .._client import ApiError
 from ._resolve import Refused
 from ._world import Names
 
@@ -32,7 +31,7 @@ class Proxy:
             await self._request(reader, writer)
         except Refused as refused:
             await _answer(writer, refused.status, str(refused))
-        except Error as error:
+        except ApiError as error:
             await _answer(writer, 502, f"the lab's API server could not be asked: {error}")
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the client or the pod went away in the middle: the connection's end says so

@@ -7,8 +7,7 @@ import threading
 import time
 import urllib.parse
 
-from plugins.module_utils.cluster._client import Client, NotFound
-
+from .._client import Client, NotFound
 from ._resolve import Backend, Refused, Source, World, admit, backends, is_address, reach, service_of
 
 SECONDS = 0.5

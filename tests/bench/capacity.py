@@ -14,9 +14,9 @@ import sys
 import time
 import typing as t
 
+from lab._client import Client
 from lab._parts import Lab, process
 from lab._process import TICKS
-from plugins.module_utils.cluster._client import Client
 from tests.integration.capacity.differential._plane import admin, plane
 
 from . import _capacity_data as data

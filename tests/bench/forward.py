@@ -20,9 +20,9 @@ import types
 import typing as t
 
 from lab._api import client
+from lab._client import Client
 from lab._layout import Layout
 from lab.status import existing
-from plugins.module_utils.cluster._client import Client
 
 importlib.import_module("tests.conftest")
 NAMESPACE, POD = "verify-bench", "echo"
@@ -110,7 +110,9 @@ def main() -> int:
     rates, added = {}, {}
     with echo(admin) as port:
         ways, guard = part("endpoint._ways"), part("endpoint._guard")
-        forwarded = ways.PortForward(admin, NAMESPACE, POD, 8000)
+        connection = part("cluster._connection").connect({"kubeconfig": str(lab.layout.kubeconfig("admin"))})
+        product = part("cluster._client").Client(connection, part("_deadline").Deadline(300))
+        forwarded = ways.PortForward(product, NAMESPACE, POD, 8000)
         direct = ways.Direct(guard.parse(f"http://127.0.0.1:{port}"), guard.networks(["127.0.0.0/8"]))
         for name, way in (("direct", direct), ("port_forward", forwarded)):
             for concurrency in (1, 8):

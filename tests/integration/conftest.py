@@ -21,12 +21,12 @@ import pytest
 
 from lab import _cluster, _postgres, _process
 from lab._api import client
+from lab._client import Client, NotFound
 from lab._layout import ROOT, Layout
 from lab._parts import Lab
 from lab._state import DATABASE_USERS, State
 from lab.env import variables
 from lab.status import existing
-from plugins.module_utils.cluster._client import Client, NotFound
 
 COUNTER = itertools.count(1)
 # What would make new pods.
@@ -78,7 +78,6 @@ class RunningLab:
         return {**os.environ, **self.env(who), "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(self.root / "collections")}
 
     def client(self, who: str = "operator", seconds: float = 60) -> Client:
-        """Its exceptions are those of ``plugins.module_utils.cluster._client``, imported by that name."""
         return client(self.layout, self.state, who=who, seconds=seconds)
 
     def kubectl(self, *arguments: str, who: str = "operator", check: bool = True) -> subprocess.CompletedProcess[str]:

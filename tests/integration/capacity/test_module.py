@@ -11,7 +11,7 @@ import typing as t
 import pytest
 import yaml
 
-from plugins.module_utils.cluster._client import NotFound
+from lab._client import NotFound
 from plugins.modules import vllm_gpu_capacity
 from tests.integration.conftest import RunningLab
 

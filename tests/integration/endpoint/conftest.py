@@ -111,7 +111,7 @@ class Platform:
 
     def server(self) -> str:
         """The API server's address."""
-        return self._client.connection.host
+        return self._client.server
 
     def pods(self, name: str) -> list[str]:
         found = self._client.items(f"/api/v1/namespaces/{self.namespace}/pods", {"labelSelector": f"deployment={name}"})

@@ -14,7 +14,7 @@ import sys
 import time
 import typing as t
 
-from plugins.module_utils.cluster._client import Client, NotFound
+from lab._client import Client, NotFound
 
 Json = dict[str, t.Any]
 COUNTER = itertools.count(1)

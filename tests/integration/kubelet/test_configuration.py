@@ -6,7 +6,7 @@ import base64
 import json
 import typing as t
 
-from plugins.module_utils.cluster._client import Client
+from lab._client import Client
 from tests.integration.kubelet._pods import IMAGE, Pods, condition, state
 
 SHOW = "import json, os, sys; print(json.dumps({'argv': sys.argv[1:], 'env': dict(os.environ), 'cwd': os.getcwd()}))"

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from plugins.module_utils.cluster._client import Client
+from lab._client import Client
 from tests.integration.kubelet._pods import IMAGE, Pods, condition, state
 
 TRAP = (

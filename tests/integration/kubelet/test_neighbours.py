@@ -7,9 +7,9 @@ import pathlib
 import time
 import typing as t
 
+from lab._client import Client, NotFound
 from lab._cluster import apply_node
 from lab._nodes import SIMULATED, Node
-from plugins.module_utils.cluster._client import Client, NotFound
 from tests.integration.kubelet._pods import IMAGE, Pods, condition, state
 
 

@@ -10,9 +10,9 @@ import typing as t
 
 import pytest
 
+from lab._client import Client
 from lab._cluster import apply_node
 from lab._nodes import Node
-from plugins.module_utils.cluster._client import Client
 from tests.integration.kubelet._pods import OwnKubelet, Pods, condition, restarts, state
 
 LIMIT_KIB = 60 * 1024

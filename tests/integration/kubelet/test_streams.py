@@ -9,7 +9,7 @@ import time
 import typing as t
 import urllib.request
 
-from plugins.module_utils.cluster._client import NotFound
+from lab._client import NotFound
 from tests.integration.kubelet._pods import IMAGE, Pods, restarts
 
 GROUP = "/apis/kwok.x-k8s.io/v1alpha1"

@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from plugins.module_utils.cluster._client import Forbidden
+from lab._client import Forbidden
 
 
 def test_a_namespace_has_labels_quota_secrets_and_permissions_within_a_second(lab: t.Any, make_namespace: t.Any) -> None:

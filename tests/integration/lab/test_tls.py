@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lab._api import healthz, trust
-from plugins.module_utils.cluster._client import Unauthorized
+from lab._client import Unauthorized
 
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 

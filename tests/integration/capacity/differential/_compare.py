@@ -11,12 +11,13 @@ import random
 import time
 import typing as t
 
+from lab._client import ApiError, Client, Forbidden
 from lab._parts import Lab
 from plugins.module_utils._errors import InputError
 from plugins.module_utils.capacity import _look, _reader
 from plugins.module_utils.capacity._request import Request
 from plugins.module_utils.capacity._snapshot import Replacement
-from plugins.module_utils.cluster._client import ApiError, Client, Forbidden
+from plugins.module_utils.cluster._connection import connect
 
 from ._generate import HERE, THERE, Case, Json
 from ._plane import Broom, admin
@@ -73,6 +74,8 @@ class Bench:
 
     def __init__(self, lab: Lab) -> None:
         self._api = admin(lab)
+        # The module's own way in.
+        self._connection = connect({"kubeconfig": str(lab.layout.kubeconfig("admin"))})
         self._broom = Broom(lab)
         self._threads = concurrent.futures.ThreadPoolExecutor(4)
         self._run = 0
@@ -136,7 +139,7 @@ class Bench:
         request = Request(here, case.replicas, case.template, "", Replacement(), {})
         with _ways_of_reading(random.Random(self._run)):
             try:
-                return _look.look(self._api.connection, request, 30)
+                return _look.look(self._connection, request, 30)
             except InputError:
                 return None
 

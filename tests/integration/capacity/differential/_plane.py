@@ -14,11 +14,11 @@ import typing as t
 
 from lab import _kubeconfig, _parts, _pki, _process, _state
 from lab._api import client, trust
+from lab._client import Client
 from lab._errors import LabError
 from lab._health import trouble
 from lab._layout import Layout
 from lab._parts import Lab
-from plugins.module_utils.cluster._client import Client
 
 SECONDS = 60.0
 # Memory is there for these few minutes, and collecting garbage seldom saves a third of the processor's time.
