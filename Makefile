@@ -1,25 +1,48 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env differential bench-capacity bench-verify bench-deploy test-routers bench-routers bench-forward bench-step bench-lab bench-engine bench-registry jepsen hostile golang-migrate FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env bench differential test-routers jepsen hostile golang-migrate FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
 # An environment that was made for another place (a moved checkout) is made anew.
 MOVED := $(if $(filter-out 0,$(shell [ "$$(cat .venv/root 2>/dev/null)" = "$$PWD" ]; echo $$?)),FORCE)
 
+# The benches by name: what each runs, what has to be there before it (setup-tests where nothing is said), and which of them
+# run as the lab's operator once the models of development are deployed.
+BENCHES := capacity deploy engine forward lab registry routers step verify
+BENCH_capacity = python -m tests.bench.capacity
+BENCH_deploy = python -m tests.bench.deploy
+BENCH_engine = python -m lab.tests.bench.engine
+BENCH_forward = python -m tests.bench.forward
+BENCH_lab = python -m lab.tests.bench.platform $(if $(LOAD),--load)
+BENCH_registry = python -m tests.bench.registry $(if $(RUNS),--runs $(RUNS))
+BENCH_routers = ROUTERS_FULL=1 python -m pytest -p no:cacheprovider tests/integration/registry/routers/test_routers.py -k "soon_after or shares"
+BENCH_step = python -m tests.bench.step
+BENCH_verify = python -m tests.bench.verify
+BENCH_NEEDS_deploy := lab-up
+BENCH_NEEDS_forward := lab-up
+BENCH_NEEDS_routers := setup-tests .cache/litellm/ready
+BENCH_NEEDS_step := lab-up
+BENCH_NEEDS_verify := setup-tests bench-peers
+BENCH_DEPLOYED := deploy step
+ifneq ($(filter bench,$(MAKECMDGOALS)),)
+  ifeq ($(filter $(NAME),$(BENCHES)),)
+    $(error say which one: make bench NAME=..., where NAME is one of $(BENCHES))
+  endif
+endif
+
 help:
 	@echo 'make demo      set everything up, start the lab, deploy two models, say what to do next'
-	@echo 'make test      set everything up and run every gate; make test GATES="ruff unit" runs some'
+	@echo 'make test      set everything up and run every check; make test CHECKS="ruff unit" runs some'
 	@echo 'make setup     the virtual environment and the programs of the lab, nothing started'
 	@echo 'make lab-up    a Kubernetes control plane, GPU nodes and the registry on this machine'
 	@echo 'make lab-down  stops the lab and removes what it kept'
 	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
 	@echo 'make jepsen DURATION=60 SEED=1   writers, readers, a network that breaks, kill -9: the registry must balance'
 	@echo 'make hostile STRINGS=10000   strings that try to be something else, as names, reasons, endpoints'
-	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry; bench-routers: only how fast'
-	@echo 'make bench-deploy bench-capacity bench-verify bench-registry bench-forward bench-step   print times, the first four beside a peer'
-	@echo 'make bench-lab bench-engine   what the lab and its simulated engine cost, beside their limits'
+	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry'
+	@echo 'make bench NAME=verify   print figures beside a peer or a limit; NAME is one of $(BENCHES)'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
 # The two halves are independent: one waits for the network, the other for the processors.
@@ -60,31 +83,20 @@ env:
 	@sh lab/setup/env.sh
 
 test: setup-tests
-	@.venv/bin/python -m tests.gates $(GATES)
+	@.venv/bin/python -m tests.runner $(CHECKS)
 
 # More of the same than a test run has time for; CASES and SEED choose how much and which.
 differential: setup-tests
 	@.venv/bin/python -m tests.integration.capacity.differential --cases $(or $(CASES),1000) --seed $(or $(SEED),1)
 
-# Each prints its figures beside a peer of the same run; on a busy machine they say little.
-bench-capacity: setup-tests
-	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.capacity
+# Each bench prints its figures beside a peer of the same run, or beside a limit; on a busy machine they say little.
+bench: $(or $(BENCH_NEEDS_$(NAME)),setup-tests)
+	@$(if $(filter $(NAME),$(BENCH_DEPLOYED)),access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development,eval "$$(sh lab/setup/env.sh --path)") && \
+	  $(BENCH_$(NAME))
 
-bench-verify: setup-tests
+.PHONY: bench-peers
+bench-peers: | setup-tests
 	@sh tests/bench/peers.sh
-	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.verify
-
-bench-forward: lab-up
-	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.forward
-
-bench-lab: setup-tests
-	@.venv/bin/python -m tests.bench.lab $(if $(LOAD),--load)
-
-bench-engine: setup-tests
-	@.venv/bin/python -m tests.engine.throughput
-
-bench-deploy: lab-up
-	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.deploy
 
 # LiteLLM is large and slow to start, so it has an environment of its own and is no part of make test.
 .cache/litellm/ready: tests/integration/registry/routers/requirements.txt | setup-tests
@@ -96,15 +108,6 @@ bench-deploy: lab-up
 # The full samples: 50 new models, 2,000 requests, 60 s without the database; about four minutes.
 test-routers: setup-tests .cache/litellm/ready
 	@eval "$$(sh lab/setup/env.sh --path)" && ROUTERS_FULL=1 python -m pytest -p no:cacheprovider tests/integration/registry/routers
-
-bench-routers: setup-tests .cache/litellm/ready
-	@eval "$$(sh lab/setup/env.sh --path)" && ROUTERS_FULL=1 python -m pytest -p no:cacheprovider tests/integration/registry/routers/test_routers.py -k "soon_after or shares"
-
-bench-step: lab-up
-	@access=$$(sh lab/setup/env.sh) && eval "$$access" && ansible-playbook deploy.yml -i inventories/development && python -m tests.bench.step
-
-bench-registry: setup-tests
-	@eval "$$(sh lab/setup/env.sh --path)" && python -m tests.bench.registry $(if $(RUNS),--runs $(RUNS))
 
 # A failure names its seed: the same seed makes the same calls, though not the same moments.
 jepsen: setup-tests

@@ -112,7 +112,7 @@ def itself() -> Process:
     """The running process, to be recorded where another must know whether it still lives."""
     found = _stat(os.getpid())
     if found is None:
-        raise LabError("the lab needs Linux: /proc is not there. On another system use a cluster of your own, see docs/lab.md.")
+        raise LabError("the lab needs Linux: /proc is not there. On another system use a cluster of your own, see docs/cluster.md.")
     return Process(found.pid, found.started)
 
 

@@ -1,4 +1,4 @@
-"""``make bench-capacity``: what the answer costs, beside the other ways to it, and whether that is what was promised.
+"""``make bench NAME=capacity``: what the answer costs, beside the other ways to it, and whether that is what was promised.
 
 First on a real API server with bulk data (``--nodes``, a fifth of them with GPUs, 20 pods on each), each way a process of its own; then from
 replayed pages: the large cluster read whole, and the cost of a GPU node from 100 to 5,000 of them. On a busy machine wall times say little.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .cache/peers/vllm and .cache/peers/guidellm: the load tools that bench-verify compares ours with, each in an environment of its own,
+# Makes .cache/peers/vllm and .cache/peers/guidellm: the load tools that the bench verify compares ours with, each in an environment of its own,
 # because they want other versions of the same libraries. About 6 GB on disk. One that cannot be installed is said so, and the others go on.
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -1,6 +1,6 @@
 """What the verification adds to a deploy: the task's own seconds in a deploy that has nothing else to do, on a lab.
 
-    make bench-step
+    make bench NAME=step
 
 runs it where the models of development are deployed: with the five samples of development, and with sixty, four at a time, as in staging.
 The added seconds are those between the start of the task and that of the next, so that Ansible's own share is in them.

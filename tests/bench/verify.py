@@ -1,6 +1,6 @@
 """Do our latencies agree with the server's own truth, and with what others measure on the same server?
 
-    make bench-verify
+    make bench NAME=verify
 
 installs vllm bench serve and guidellm for itself (peers.sh) and runs ``python -m tests.bench.verify``. Each tool gets a fresh simulated
 engine with the same seed, the same number of requests and the same concurrency. The truth is the engine's own record of those requests:

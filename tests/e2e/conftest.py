@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import yaml
 
-from tests.integration.conftest import MakeNamespace, RunningLab, lab, make_namespace, namespace, one_at_a_time
+from lab.testing import MakeNamespace, RunningLab, lab, make_namespace, namespace, one_at_a_time
 
 __all__ = ["lab", "make_namespace", "namespace"]
 

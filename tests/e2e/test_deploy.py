@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lab.testing import RunningLab
 from tests.e2e.conftest import Site, play, rows
-from tests.integration.conftest import RunningLab
 
 MODELS = ("llama-3-8b", "mistral-7b")
 

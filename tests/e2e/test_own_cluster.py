@@ -12,10 +12,10 @@ import pytest
 
 from lab._cluster import apply_node
 from lab._nodes import SIMULATED, Node
+from lab.testing import RunningLab
 from plugins.module_utils.capacity import _look, _request
 from plugins.module_utils.cluster._connection import connect
 from tests.e2e.conftest import play
-from tests.integration.conftest import RunningLab
 
 ASKED = {
     "resources": {"nvidia.com/gpu": 1},

@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
+from lab.testing import RunningLab
 from tests.e2e.conftest import Site
-from tests.integration.conftest import RunningLab
 
 
 @pytest.fixture

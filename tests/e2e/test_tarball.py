@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 from tests.e2e.conftest import ROOT, Site, environment
-from tests.gates._export import build
+from tests.runner._export import build
 
 
 def test_the_installed_tarball_deploys_by_its_playbooks_name(site: Site, tmp_path: pathlib.Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.gates import _export
+from tests.runner import _export
 
 
 @pytest.fixture(scope="session")

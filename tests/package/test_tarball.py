@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.gates import _export
+from tests.runner import _export
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHIPPED = {
@@ -30,7 +30,7 @@ SHIPPED = {
     "plugins",
     "roles",
 }
-LEFT_OUT = re.compile(r"(^|/)(\.[^/]+|lab|tests?/(unit|integration|e2e|bench|gates)|__pycache__|.*\.pyc|collections|.*\.tar\.gz)(/|$)")
+LEFT_OUT = re.compile(r"(^|/)(\.[^/]+|lab|tests?/(unit|integration|e2e|bench|runner)|__pycache__|.*\.pyc|collections|.*\.tar\.gz)(/|$)")
 
 
 def test_its_top_level_is_what_users_need(tarball: pathlib.Path) -> None:

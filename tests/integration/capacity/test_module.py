@@ -11,9 +11,8 @@ import typing as t
 import pytest
 import yaml
 
-from lab._client import NotFound
+from lab.testing import NotFound, RunningLab
 from plugins.modules import vllm_gpu_capacity
-from tests.integration.conftest import RunningLab
 
 BIN = pathlib.Path(sys.executable).parent
 GPU_POD = {"nvidia.com/gpu": 1}

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
+from lab.testing import MakeNamespace, RunningLab
 from tests.chart._render import ENVIRONMENTS, Object, Values, render
-from tests.integration.conftest import MakeNamespace, RunningLab
 
 HAS_X = {"key": "x", "operator": "Exists"}
 SWITCHES: dict[str, Values] = {

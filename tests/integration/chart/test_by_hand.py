@@ -16,8 +16,8 @@ import typing as t
 
 import pytest
 
+from lab.testing import MakeNamespace, RunningLab
 from tests.chart._render import CHART, HELMS, MODEL, Values, merge
-from tests.integration.conftest import MakeNamespace, RunningLab
 
 RELEASE = "llama-3-8b-development"
 OFTEN = {"periodSeconds": 2, "timeoutSeconds": 2}

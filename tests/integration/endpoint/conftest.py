@@ -18,7 +18,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.cluster._options im
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
 from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate, _verification
 
-from tests.integration.conftest import RunningLab
+from lab.testing import RunningLab
 
 Json = dict[str, t.Any]
 MODEL = "llama-3-8b"

@@ -256,7 +256,7 @@ def test_many_operators_at_once_leave_one_routable_revision(registry: Database) 
 
 
 def test_a_run_that_changes_nothing_asks_once(registry: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it costs is round trips; `make bench-registry` prints the milliseconds."""
+    """What it costs is round trips; `make bench NAME=registry` prints the milliseconds."""
     change(registry)
     said: list[str] = []
     execute = _driver.Psycopg3.execute

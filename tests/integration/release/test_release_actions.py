@@ -14,7 +14,7 @@ import typing as t
 import pytest
 import yaml
 
-from tests.integration.conftest import MakeNamespace, RunningLab
+from lab.testing import MakeNamespace, RunningLab
 
 Json = dict[str, t.Any]
 CHART = pathlib.Path(__file__).resolve().parents[3] / "charts" / "vllm-deployment"

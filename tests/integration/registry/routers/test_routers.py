@@ -22,7 +22,7 @@ from ansible_collections.inference.vllm.plugins.module_utils._deadline import De
 from ansible_collections.inference.vllm.plugins.module_utils.routing._options import asking, routing_options
 from ansible_collections.inference.vllm.plugins.module_utils.routing._prove import Proof, prove
 
-from tests.engine._api import launch
+from lab.tests.engine._api import launch
 from tests.integration.registry.conftest import change, prepared, verb
 from tests.integration.registry.postgres import Cluster, Database
 from tests.integration.registry.proxy import Proxy

@@ -1,1 +1,0 @@
-"""The runner of ``make test``: every gate runs, whatever the others say."""
