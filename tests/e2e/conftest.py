@@ -6,11 +6,8 @@ import dataclasses
 import json
 import os
 import pathlib
-import re
 import shutil
-import signal
 import subprocess
-import time
 import typing as t
 
 import psycopg
@@ -18,11 +15,10 @@ import pytest
 import yaml
 
 from lab.testing import MakeNamespace, RunningLab, lab, make_namespace, namespace, one_at_a_time
+from tests.ansible import ROOT, Ran, run
 
-__all__ = ["lab", "make_namespace", "namespace"]
+__all__ = ["ROOT", "Ran", "lab", "make_namespace", "namespace"]
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-RECAP = re.compile(r"^(?P<host>[\w.-]+)\s+: (?P<counts>ok=.*)$", re.MULTILINE)
 
 #: What a lab needs to be quick: probes every few seconds instead of every thirty.
 QUICK = {
@@ -32,37 +28,6 @@ QUICK = {
     },
     "drain": {"preStopSeconds": 0},
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Ran:
-    """A finished ansible-playbook; ``counts`` is the recap: host to ok, changed, failed, ..."""
-
-    code: int
-    text: str
-    seconds: float
-
-    @property
-    def counts(self) -> dict[str, dict[str, int]]:
-        return {found["host"]: {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", found["counts"])} for found in RECAP.finditer(self.text)}
-
-    @property
-    def tail(self) -> str:
-        """The end of the output, for a failed assertion."""
-        return self.text[-3000:]
-
-    @property
-    def words(self) -> str:
-        """The output with its line breaks folded, to look for sentences in."""
-        return _folded(self.text)
-
-    def failure(self, host: str) -> str:
-        """What the play says of the tasks that failed on this host, folded."""
-        return _folded(" ".join(re.findall(rf"^fatal: \[{re.escape(host)}\]: FAILED!.*?(?=^\S|\Z)", self.text, re.MULTILINE | re.DOTALL)))
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
 
 
 @dataclasses.dataclass
@@ -121,18 +86,7 @@ class Site:
 
 
 def play(lab: RunningLab, playbook: str, *words: str, env: dict[str, str] | None = None, timeout: float = 240) -> Ran:
-    start = time.monotonic()
-    command = ["ansible-playbook", str(ROOT / playbook), *words]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(lab) | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        text, _none = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        text, _none = process.communicate()
-        pytest.fail(f"{' '.join(command)} did not end within {timeout} s:\n{text[-4000:]}")
-    return Ran(process.returncode, text, time.monotonic() - start)
+    return run("ansible-playbook", str(ROOT / playbook), *words, env=environment(lab) | (env or {}), timeout=timeout)
 
 
 def environment(lab: RunningLab) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import subprocess
 
 import pytest
+
+from tests.ansible import run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
@@ -16,8 +17,8 @@ PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 
 
 def ansible(installed: pathlib.Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=installed, env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(installed)}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(*command, cwd=installed, env=os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(installed)})
+    assert done.code == 0, done.text
     return done.stdout
 
 

@@ -64,7 +64,7 @@ CHECKS: t.Final = (
     _own("shellcheck", "shellcheck"),
     Check("changelog", ("antsibull-changelog", "lint")),
     _own("helm-lint", "helm_lint"),
-    Check("mypy", ("mypy", "plugins", "lab", "integrations/routes", "tests/runner")),
+    Check("mypy", ("mypy", "plugins", "lab", "integrations/routes", "tests/runner", "tests/ansible.py")),
     _own("docs", "docs"),
     dataclasses.replace(_pytest("unit", "tests/unit", every_line=True, workers=2), elsewhere=_shipped_rooms()),
     _pytest("chart", "tests/chart"),  # with both Helms

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import pathlib
-import subprocess
-import sys
 import typing as t
 
 import pytest
 import yaml
+from ansible_collections.inference.vllm.plugins.modules import vllm_gpu_capacity
 
 from lab.testing import NotFound, RunningLab
-from plugins.modules import vllm_gpu_capacity
+from tests.ansible import Ran, run
 
-BIN = pathlib.Path(sys.executable).parent
 GPU_POD = {"nvidia.com/gpu": 1}
 SECRETIVE = {
     "apiVersion": "v1",
@@ -27,10 +25,9 @@ SECRETIVE = {
 ANYWHERE = {"node_selector": {"node-type": "gpu"}, "tolerations": [{"key": "gpu-workload", "operator": "Exists"}]}
 
 
-def play(lab: RunningLab, path: pathlib.Path, *more: str, who: str = "operator", **environment: str) -> subprocess.CompletedProcess[str]:
+def play(lab: RunningLab, path: pathlib.Path, *more: str, who: str = "operator", **environment: str) -> Ran:
     environ = {**lab.environ(who), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_RETRY_FILES_ENABLED": "0", **environment}
-    command = [str(BIN / "ansible-playbook"), str(path), *more]
-    return subprocess.run(command, env=environ, cwd=lab.root, capture_output=True, text=True, timeout=300, check=False)
+    return run("ansible-playbook", str(path), *more, env=environ, timeout=300)
 
 
 def ask(lab: RunningLab, folder: pathlib.Path, options: dict[str, t.Any], *more: str, who: str = "operator", **environment: str) -> dict[str, t.Any]:
@@ -44,8 +41,8 @@ def ask(lab: RunningLab, folder: pathlib.Path, options: dict[str, t.Any], *more:
     interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     path.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": interpreter, "tasks": tasks}]))
     done = play(lab, path, *more, who=who, **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {**json.loads(answer.read_text()), "_": done.stdout + done.stderr}
+    assert done.code == 0, done.text
+    return {**json.loads(answer.read_text()), "_": done.text}
 
 
 @pytest.fixture
@@ -69,7 +66,7 @@ def test_the_examples_run_as_they_are_pasted(lab: RunningLab, tmp_path: pathlib.
     path.write_text(yaml.safe_dump([{**head, "tasks": tasks}], sort_keys=False))
     for who in ("operator", "viewer"):
         done = play(lab, path, who=who)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.code == 0, done.text
         assert "skipped=0" in done.stdout
         assert "2 replicas of 1 GPU and 24Gi memory fit: " in " ".join(done.stdout.split())
         assert "GPUs free (NVIDIA-RTX-6000-Ada-Generation)" in done.stdout
@@ -137,7 +134,7 @@ def test_the_training_play_starts_what_fits_and_names_what_does_not(lab: Running
     jobs = [{"name": "small", "pods": 2, "gpus": 1}, {"name": "huge", "pods": 1, "gpus": 64}]
     values = json.dumps({"training_jobs": jobs, "training_namespace": namespace})
     done = play(lab, lab.root / "docs" / "examples" / "training-jobs.yml", "-e", values)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.text
     assert "huge was not started: needs 64 GPUs" in " ".join(done.stdout.split())
     api = lab.client("admin")
     assert api.get(f"/apis/batch/v1/namespaces/{namespace}/jobs/small")["spec"]["parallelism"] == 2

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-import subprocess
-import sys
 import typing as t
 import urllib.parse
 
+from tests import ansible
 from tests.integration.endpoint.conftest import KEY, Platform, verdicts
 from tests.integration.endpoint.relay import relay
 
@@ -138,10 +137,8 @@ def test_auto_takes_the_first_way_that_opens_and_says_which(platform: Platform) 
 def test_the_module_in_a_play_tells_no_secret_even_at_the_highest_verbosity(platform: Platform) -> None:
     platform.deploy("model")
     options = {"way": "port_forward", "namespace": platform.namespace, "deployment": "model", "pods": "new", "model": "llama-3-8b", "gates": GATES}
-    command = ["ansible", "localhost", "-vvvv", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-    command += ["-m", "inference.vllm.vllm_endpoint_verify", "-a", json.dumps(options)]
     environ = {**platform.lab.environ(), "ANSIBLE_DEPRECATION_WARNINGS": "0", "VLLM_API_KEY": KEY}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = ansible.module("vllm_endpoint_verify", options, "-vvvv", env=environ)
+    assert done.code == 0, done.text
     assert '"changed": false' in done.stdout or "changed: false" in done.stdout
-    assert KEY not in done.stdout + done.stderr
+    assert KEY not in done.text

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pathlib
 import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _migrate, _migrations, _request, _target
 
+from tests.ansible import ROOT, Ran, environment, run
 from tests.integration.registry.postgres import Cluster, Database, forget, installations
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 MIGRATIONS = ROOT / "roles" / "registry_schema" / "files" / "migrations"
 
 #: What roles/registry_schema grants; test_role.py compares.
@@ -116,3 +115,8 @@ def change(database: Database, *, check_mode: bool = False, connection: dict[str
 def verb(database: Database, state: str, **more: t.Any) -> _change.Outcome:
     """absent, enabled or disabled."""
     return change(database, state=state, **{"endpoint": None, "revision": None, **more})
+
+
+def ran(database: Database, user: str, program: str, *arguments: str, **more: str) -> Ran:
+    """One of Ansible's programs, as that user of the database."""
+    return run(program, *arguments, env=environment(**{**database.environ(user), **more}))

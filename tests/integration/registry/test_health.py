@@ -10,9 +10,8 @@ import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
 from ansible_collections.inference.vllm.plugins.module_utils.registry import _check, _probe, _query, _table, _target
 
-from tests.integration.registry.conftest import change, verb
+from tests.integration.registry.conftest import change, ran, verb
 from tests.integration.registry.postgres import Database
-from tests.integration.registry.test_role import ran
 from tests.unit.endpoint.servers import Behaviour, vllm
 
 LOCAL = ["127.0.0.0/8"]
@@ -177,7 +176,7 @@ def test_the_status_playbook_prints_model_by_environment_as_reader(registry: Dat
     change(registry, revision="rev-b", actor="bob")
     verb(registry, "disabled", reason="incident", actor="cyd")
     done = ran(registry, "vllm_reader", "ansible-playbook", "playbooks/status.yml", ANSIBLE_LOCALHOST_WARNING="false")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.text
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith(("MODEL", "llama"))]
     assert lines[0] == " ".join(_table.COLUMNS).split()
     assert lines[1][:6] == ["llama-3-8b", "staging", "rev-b", "disabled", "(incident)", "100"]
@@ -208,7 +207,7 @@ def test_the_health_playbook_checks_the_environment_of_the_inventory(registry: D
         change(registry, environment="development", endpoint=url)
         words = ("playbooks/health.yml", "-i", "inventories/development", "-e", '{"health_allowed_networks": ["127.0.0.0/8"]}')
         done = ran(registry, "vllm_operator", "ansible-playbook", *words, NO_PROXY="*", HOME=os.environ["HOME"])
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.text
     assert "llama-3-8b rev-a (ready): pass" in done.stdout
     (moment,) = registry.query("SELECT last_health_check_at FROM model_registry_entries")[0]
     assert isinstance(moment, datetime.datetime)

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
 import sys
 import typing as t
 
 import psycopg
 import pytest
 
-from tests.integration.registry.conftest import ROOT
+from tests import ansible
+from tests.ansible import Ran
+from tests.integration.registry.conftest import ran
 from tests.integration.registry.platforms import FOREIGN
 from tests.integration.registry.postgres import PASSWORD, Cluster, Database
 
 
-def ran(database: Database, user: str, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    given = {
-        **os.environ,
-        **database.environ(user),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-        **environment,
-    }
-    command = [str(pathlib.Path(sys.executable).parent / program), *arguments]
-    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=180, check=False)
-
-
 def role(database: Database, *arguments: str) -> str:
     done = ran(database, "vllm_migrator", "ansible-playbook", "playbooks/registry_schema.yml", *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.text
     return done.stdout
 
 
-def module(database: Database, *arguments: str, user: str = "vllm_operator", options: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def module(database: Database, *arguments: str, user: str = "vllm_operator", options: str = "", **more: str) -> Ran:
     given = f"model=llama-3-8b environment=staging revision=rev-a endpoint=llama:8000 {options}"
-    interpreter = f"ansible_python_interpreter={sys.executable}"
-    return ran(database, user, "ansible", "localhost", "-e", interpreter, "-m", "inference.vllm.vllm_registry", "-a", given, *arguments, **environment)
+    return ansible.module("vllm_registry", given, *arguments, env=ansible.environment(**{**database.environ(user), **more}))
 
 
 @pytest.mark.parametrize("statements", ["", FOREIGN], ids=["empty", "foreign"])
@@ -54,7 +40,7 @@ def test_the_role_makes_all_that_operators_need_and_a_second_run_changes_nothing
     assert "changed=0 " in role(database)
     assert database.query("SELECT pg_snapshot_xmax(pg_current_snapshot())") == written
     done = module(database)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.text
     assert database.query("SELECT revision, routable FROM model_routes", user="vllm_reader") == [("rev-a", True)]
     gone = ("-e", json.dumps({"registry_schema_state": "version", "registry_schema_version": 0, "registry_schema_allow_down": True}))
     role(database, *gone)
@@ -79,8 +65,8 @@ def test_the_module_through_ansible_is_idempotent_and_shows_the_row(registry: Da
 )
 def test_a_refusal_through_ansible_is_a_sentence_without_trace_and_password(registry: Database, environment: dict[str, str], sentence: str) -> None:
     done = module(registry, "-vvv", **environment)
-    text = " ".join((done.stdout + done.stderr).split())
-    assert done.returncode != 0
+    text = " ".join(done.text.split())
+    assert done.code != 0
     assert sentence in text
     assert "Traceback" not in text
     assert "canary" not in text
@@ -89,8 +75,8 @@ def test_a_refusal_through_ansible_is_a_sentence_without_trace_and_password(regi
 
 def test_a_password_given_as_an_option_is_in_no_output(registry: Database) -> None:
     done = module(registry, "-vvv", options="login_password=canary-option", PGPASSWORD="")
-    assert done.returncode != 0
-    assert "canary" not in done.stdout + done.stderr
+    assert done.code != 0
+    assert "canary" not in done.text
 
 
 def test_the_info_module_returns_the_rows(registry: Database) -> None:
@@ -135,7 +121,7 @@ def test_the_role_makes_users_and_grants_exactly_what_the_tests_take_for_granted
     for changed in (True, False):
         words = ("-vvv", "-e", json.dumps(wanted)) if changed else ("-e", json.dumps(wanted))
         done = ran(database, names["owner"], "ansible-playbook", "playbooks/registry_schema.yml", *words)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.code == 0, done.text
         assert ("changed=0 " in done.stdout) is not changed
         assert secret not in done.stdout.replace(json.dumps(wanted), "") or not changed
     found = {(kind, name, user.replace("fresh", "vllm"), privilege) for kind, name, user, privilege in grants(database)}

@@ -12,9 +12,9 @@ import subprocess
 import typing as t
 
 import pytest
-import yaml
 
 from lab.testing import MakeNamespace, RunningLab
+from tests import ansible
 
 Json = dict[str, t.Any]
 CHART = pathlib.Path(__file__).resolve().parents[3] / "charts" / "vllm-deployment"
@@ -30,17 +30,7 @@ class Tasks:
         self._folder = folder
 
     def run(self, *tasks: Json, check: bool = False, env: dict[str, str] | None = None) -> list[Json]:
-        play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"name": "Step", **task} for task in tasks]}]
-        (self._folder / "play.yml").write_text(yaml.safe_dump(play))
-        command = ["ansible-playbook", "play.yml", *(["--check", "--diff"] if check else [])]
-        given = self.lab.environ() | {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOCALHOST_WARNING": "false"} | (env or {})
-        done = subprocess.run(command, cwd=self._folder, env=given, capture_output=True, text=True, timeout=120, check=False)
-        try:
-            # Lines of progress come before the callback's one document.
-            (played,) = json.loads(done.stdout[done.stdout.index("{\n") :])["plays"]
-        except (ValueError, KeyError):
-            pytest.fail(done.stdout[-2000:] + done.stderr[-2000:])
-        return [task["hosts"]["localhost"] for task in played["tasks"]]
+        return ansible.tasks(*tasks, folder=self._folder, env=self.lab.environ() | (env or {}), check=check)
 
     def plan(self, **options: t.Any) -> Json:
         where = {"name": "m-development", "namespace": self.namespace, "chart_ref": str(CHART), "values": VALUES}

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from tests import ansible
 from tests.unit.endpoint.servers import Behaviour, vllm
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -20,14 +21,8 @@ OPTIONS = {"model": "llama-3-8b", "allowed_networks": ["127.0.0.0/8"]}
 
 def run(options: dict[str, t.Any], *words: str, **environ: str) -> tuple[dict[str, t.Any], str]:
     """The task's result, and all that was printed."""
-    command = [sys.executable, "-m", "ansible", "adhoc", "localhost", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}", *words]
-    command += ["-m", "inference.vllm.vllm_endpoint_verify", "-a", json.dumps({**OPTIONS, **options})]
-    fixed = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "VLLM_API_KEY": KEY}
-    done = subprocess.run(command, env={**os.environ, **fixed, **environ}, capture_output=True, text=True, timeout=120, check=False)
-    printed = done.stdout + done.stderr
-    start = done.stdout.index("=> ") + 3
-    result: dict[str, t.Any] = json.JSONDecoder().raw_decode(done.stdout[start:].lstrip())[0]
-    return {**result, "failed": done.returncode == 2 and "FAILED! =>" in done.stdout}, printed
+    done = ansible.module("vllm_endpoint_verify", {**OPTIONS, **options}, *words, env=ansible.environment(**{"VLLM_API_KEY": KEY, **environ}))
+    return ansible.result(done), done.text
 
 
 def test_a_model_that_serves_passes_changes_nothing_and_tells_no_key_at_vvvv() -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import time
 import typing as t
 
@@ -15,6 +12,7 @@ import psycopg
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.registry import _routed, _target
 
+from tests import ansible
 from tests.integration.registry.conftest import change
 from tests.integration.registry.postgres import PASSWORD, Database
 from tests.unit.routing._router import routed, served
@@ -78,19 +76,11 @@ def play(registry: Database, folder: pathlib.Path, tasks: list[dict[str, t.Any]]
     """Runs the tasks as the operator; everything that was printed at -vvv."""
     playbook = folder / "play.yml"
     playbook.write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]))
-    environment = {
-        **os.environ,
-        **registry.environ(),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-        "VLLM_ROUTER_API_KEY": "sk-canary-router",
-        "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-    }
+    given = ansible.environment(**registry.environ(), VLLM_ROUTER_API_KEY="sk-canary-router")
     # As JSON: of name=value Ansible takes what stands before a space, and the checkout may stand below a path with one.
-    interpreter = json.dumps({"ansible_python_interpreter": sys.executable})
-    command = ["ansible-playbook", "-vvv", "-i", "localhost,", "-e", interpreter, str(playbook)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    done = ansible.run("ansible-playbook", "-vvv", "-i", "localhost,", "-e", json.dumps(ansible.INTERPRETER), str(playbook), env=given)
+    assert done.code == 0, done.text
+    return done.text
 
 
 def waits(*tasks: dict[str, t.Any], **last: t.Any) -> list[dict[str, t.Any]]:
