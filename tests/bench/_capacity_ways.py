@@ -14,8 +14,8 @@ GPU = "nvidia.com/gpu"
 
 
 def ours() -> Json:
-    from plugins.module_utils.capacity import _look, _reader, _request
-    from plugins.module_utils.cluster._connection import Connection, connect
+    from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
+    from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, connect
 
     if os.environ.get("BENCH_SCAN"):
         _reader.NODES_PER_POD = 0
@@ -45,9 +45,9 @@ def dynamic() -> Json:
 
 def plain() -> Json:
     """Pages of all pods by http.client and json, and nothing clever."""
-    from plugins.module_utils._deadline import Deadline
-    from plugins.module_utils.cluster._client import Client
-    from plugins.module_utils.cluster._connection import Connection, connect
+    from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+    from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Client
+    from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, connect
 
     url = os.environ.get("BENCH_URL")
     client = Client(Connection(host=url, authorization=lambda: None) if url else connect({"kubeconfig": os.environ["KUBECONFIG"]}), Deadline(600))

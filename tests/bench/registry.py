@@ -16,10 +16,11 @@ import sys
 import time
 import typing as t
 
-from plugins.module_utils._deadline import Deadline
-from plugins.module_utils.registry import _change, _request, _session, _target
-from plugins.module_utils.registry._change import change
-from tests.conftest import ROOT
+from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _request, _session, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry._change import change
+
+from tests.integration.registry.conftest import ROOT, prepared
 from tests.integration.registry.postgres import Cluster, Database, installations
 
 ENTRY = {"state": "present", "model": "llama-3-8b", "environment": "staging", "revision": "rev-a", "endpoint": "llama:8000", "status": "ready"}
@@ -88,9 +89,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=20)
     runs = parser.parse_args().runs
-    # Only now, since it needs the collection's own name to be importable.
-    from tests.integration.registry.conftest import prepared
-
     versions = installations()
     cluster = Cluster.create(versions[max(versions, key=int)])
     try:

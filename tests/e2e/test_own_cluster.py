@@ -9,12 +9,12 @@ import subprocess
 import typing as t
 
 import pytest
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _request
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
 
 from lab._cluster import apply_node
 from lab._nodes import SIMULATED, Node
 from lab.testing import RunningLab
-from plugins.module_utils.capacity import _look, _request
-from plugins.module_utils.cluster._connection import connect
 from tests.e2e.conftest import play
 
 ASKED = {

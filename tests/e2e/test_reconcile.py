@@ -7,8 +7,8 @@ import subprocess
 import typing as t
 
 import psycopg
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _compare, _probe, _target
 
-from plugins.module_utils.registry import _compare, _probe, _target
 from tests.e2e.conftest import Site, environment
 
 FIX = ("-e", "reconcile_fix=true")

@@ -45,7 +45,9 @@ class Writers:
         seed = SEED * 1000 + self._started
         log = self._folder / f"writer-{self._started}.jsonl"
         command = [sys.executable, "-m", "tests.integration.registry.writer", json.dumps(self._connection), str(seed), str(log)]
-        self._running.append(subprocess.Popen(command, cwd=ROOT))
+        # Found by its path: without Ansible's finder a writer is there in a moment.
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
+        self._running.append(subprocess.Popen(command, cwd=ROOT, env=environment))
 
     def kill(self, victim: int) -> None:
         process = self._running.pop(victim % len(self._running))

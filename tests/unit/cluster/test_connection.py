@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import pathlib
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 import yaml
 from ansible_collections.inference.vllm.plugins.module_utils.cluster import _connection, _kubeconfig
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, ConnectionConfigError, connect
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 Json = dict[str, t.Any]
 PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----\n").decode()
@@ -70,10 +73,11 @@ def test_a_plain_kubeconfig_needs_nothing_of_the_package(tmp_path: pathlib.Path)
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump(config()))
     code = (
-        "import sys; from plugins.module_utils.cluster._connection import connect; "
+        "import sys; from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect; "
         f"print(connect({{'kubeconfig': {str(path)!r}}}).host, 'kubernetes' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
     assert said.split() == ["https://10.0.0.1:6443", "False"]
 
 

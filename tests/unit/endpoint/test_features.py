@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.test_verify import DEFAULTS, reply, verdicts, verified
+from tests.unit.endpoint.verifying import DEFAULTS, reply, verdicts, verified
 
 SERIES = ["vllm:request_success_total", "http_requests_total"]
 

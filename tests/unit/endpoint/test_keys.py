@@ -11,7 +11,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _op
 from ansible_collections.inference.vllm.plugins.module_utils.gates import _files, _verification
 
 from tests.unit.endpoint.servers import Behaviour, event, vllm
-from tests.unit.endpoint.test_verify import KEY, broken_generation, options, reply, verdicts, verified
+from tests.unit.endpoint.verifying import KEY, broken_generation, options, reply, verdicts, verified
 
 ECHOES: dict[str, Behaviour] = {
     "an error body": broken_generation(401, {"error": {"message": f"Incorrect key {KEY}", "type": "x"}}),

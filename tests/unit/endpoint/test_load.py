@@ -14,7 +14,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.endpoint._verify im
 from ansible_collections.inference.vllm.plugins.module_utils.gates import _evidence, _gate, _judge
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.test_verify import DEFAULTS, outcome, verified
+from tests.unit.endpoint.verifying import DEFAULTS, outcome, verified
 
 
 def test_latency_is_what_the_server_took_by_the_definitions_of_vllm_bench() -> None:

@@ -8,8 +8,8 @@ import pathlib
 import subprocess
 import sys
 
+from tests.unit.endpoint.misbehaviour import MISBEHAVIOUR, STREAMS
 from tests.unit.endpoint.servers import raw
-from tests.unit.endpoint.test_http import MISBEHAVIOUR, STREAMS
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 MOST_MEBIBYTES = 100

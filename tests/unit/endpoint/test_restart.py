@@ -13,7 +13,7 @@ from ansible_collections.inference.vllm.plugins.module_utils.endpoint._route imp
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._ways import Direct
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.test_verify import verified
+from tests.unit.endpoint.verifying import verified
 
 
 class Replaced:

@@ -6,37 +6,10 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint._verify import Outcome
-from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate, _verification
 
 from tests.unit.endpoint.servers import Behaviour, event, vllm
-
-DEFAULTS = {name: option.get("default") for name, option in _options.endpoint_options().items()}
-KEY = "canary-key-9f31"
-
-
-def options(address: str, **given: t.Any) -> dict[str, t.Any]:
-    return {**DEFAULTS, "url": address, "model": "llama-3-8b", "allowed_networks": ["127.0.0.0/8"], "timeout": 20.0, "request_timeout": 2.0, **given}
-
-
-def whole(address: str, **given: t.Any) -> _verification.Verified:
-    params = options(address, **given)
-    return _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), Deadline(params["timeout"]))
-
-
-def verified(address: str, **given: t.Any) -> dict[str, t.Any]:
-    return whole(address, **given).result
-
-
-def outcome(address: str, **given: t.Any) -> Outcome:
-    return whole(address, **given).outcome
-
-
-def verdicts(result: dict[str, t.Any]) -> dict[str, str]:
-    return {check["name"]: check["verdict"] for check in result["checks"]}
+from tests.unit.endpoint.verifying import KEY, broken_generation, reply, verdicts, verified
 
 
 def test_a_model_that_serves_passes_every_check_in_the_order_asked() -> None:
@@ -59,15 +32,6 @@ def test_an_embedding_model_is_verified_by_its_vectors() -> None:
         result = verified(url, kind="embedding", gates={"p95_e2e_seconds": {"max": 2, "min_samples": 5}})
     assert verdicts(result) == {"health": "pass", "models": "pass", "authentication": "pass", "embedding": "pass", "latency": "pass"}
     assert result["verdict"] == "pass"
-
-
-def broken_generation(status: int, body: dict[str, t.Any]) -> Behaviour:
-    return Behaviour(generation=lambda _asked: (status, body))
-
-
-def reply(**changes: t.Any) -> dict[str, t.Any]:
-    choice = {"index": 0, "finish_reason": "length", "message": {"content": "OK"}}
-    return {"model": "llama-3-8b", "choices": [choice], "usage": {"completion_tokens": 4}, **changes}
 
 
 ENGINE_DEAD = {"error": {"message": "EngineCore encountered an issue.", "type": "InternalServerError", "code": 500}}

@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._options import kubernetes_options
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.test_verify import KEY, verdicts, verified
+from tests.unit.endpoint.verifying import KEY, verdicts, verified
 
 PREFIX = "/api/v1/namespaces/staging/services/model:http/proxy"
 NO_CLUSTER: dict[str, t.Any] = dict.fromkeys(kubernetes_options())

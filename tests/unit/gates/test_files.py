@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.test_verify import DEFAULTS
+from tests.unit.endpoint.verifying import DEFAULTS
 
 KEY = "canary-key-77ab"
 

@@ -11,13 +11,14 @@ import random
 import time
 import typing as t
 
+from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._request import Request
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Replacement
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
+
 from lab._client import ApiError, Client, Forbidden
 from lab._parts import Lab
-from plugins.module_utils._errors import InputError
-from plugins.module_utils.capacity import _look, _reader
-from plugins.module_utils.capacity._request import Request
-from plugins.module_utils.capacity._snapshot import Replacement
-from plugins.module_utils.cluster._connection import connect
 
 from ._generate import HERE, THERE, Case, Json
 from ._plane import Broom, admin
