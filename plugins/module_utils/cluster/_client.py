@@ -12,6 +12,8 @@ The kubernetes package's clients build a Python object per field: 144 s for 100,
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import http.client
 import json
 import random
@@ -23,25 +25,42 @@ import typing as t
 import urllib.parse
 
 from .._deadline import Deadline
-from .._errors import DeadlineError, Error
-from . import _transport
+from .._errors import Error
+from ..http import _message
+from ..http._dial import dial
+from ..http._message import NotSentError
+from ..http._wire import TooLargeError, Wire
 from ._connection import Connection
 
 Json = dict[str, t.Any]
+#: ``bytes`` is a count inside of Client.
+Raw: t.TypeAlias = bytes
 Query: t.TypeAlias = "t.Mapping[str, str | int | bool]"
 
 RETRIED = (429, 503, 504)
+#: After these it is not known whether the request took effect.
+UNCLEAR = (503, 504)
 ATTEMPT_SECONDS = 30.0
+#: Without patience a read is repeated for so long at most: a client's deadline may be that of a rollout's wait of half an hour, and in all that
+#: time nothing would be told and no lock renewed.
+CALL_SECONDS = 60.0
 MAX_PAUSE_SECONDS = 4.0
 
 
 #: The API server closes a connection that was idle for 90 s, load balancers earlier; a write on one that just closed cannot be repeated safely.
 IDLE_SECONDS = 20.0
 BROKEN_OFF = (http.client.HTTPException, ConnectionResetError, BrokenPipeError, TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+#: These will not pass.
+LASTING = (NotSentError, TooLargeError, ssl.SSLCertVerificationError)
+#: POST asks here, and nothing is stored: SelfSubjectAccessReview and its kin.
+REVIEWS = ("/apis/authorization.k8s.io/", "/apis/authentication.k8s.io/")
 
 
 class ApiError(Error):
-    """The API server answered, and said no. ``status`` is its HTTP status, ``reason`` the Status object's."""
+    """The API server answered, and said no. ``status`` is its HTTP status, ``reason`` the Status object's.
+
+    ``repeated``: an earlier try of the same write had an unclear end, so that this may be the answer to our own success.
+    """
 
     code = "api_error"
 
@@ -50,6 +69,7 @@ class ApiError(Error):
         self.status = status
         self.reason = reason
         self.path = path
+        self.repeated = False
 
 
 class NotFound(ApiError):
@@ -81,29 +101,73 @@ class Unauthorized(ApiError):
 
 
 class Unreachable(Error):
-    """No answer at all: connection refused, reset, TLS failure."""
+    """No answer at all: connection refused, reset, TLS failure. ``sent``: the request had gone out, and may have taken effect."""
 
     code = "api_unreachable"
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 _KINDS: dict[int, type[ApiError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone}
 
 
-class Client:
-    """Thread-safe: each thread keeps a connection of its own. ``requests`` and ``bytes`` count over all of them."""
+@dataclasses.dataclass
+class _Cost:
+    requests: int = 0
+    bytes: int = 0
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
 
-    def __init__(self, connection: Connection, deadline: Deadline, *, user_agent: str = "inference.vllm") -> None:
+
+class Client:
+    """Thread-safe: each thread keeps a connection of its own. ``requests`` and ``bytes`` count over all of them.
+
+    ``patience`` is for a control plane that goes away in mid-run (an upgrade of the API server, a load balancer that fails over): so many seconds
+    from the first failure of a call, the call is tried again when that is safe. An attempt that has begun may end after that. What is safe:
+
+    ==================  ===========================================================================================================
+    any verb            when nothing was sent (connection refused, name not resolved, TLS not established), or on 429
+    GET, reviews,       always: nothing is stored
+    and ``dryRun``
+    PUT, PATCH          when metadata.resourceVersion is in the body. If the first try did take effect, the repeated one ends in Conflict
+                        with ``repeated``: read the object again to see whose change it was. Without a resourceVersion a repeated write
+                        could undo what somebody else wrote in between, so it is not repeated.
+    POST                when the body has a fixed name and makes a new object: the same holds. With generateName there would be two objects.
+    DELETE              when the body has preconditions (uid), so that nobody's new object goes; NotFound is then what was wanted.
+    ==================  ===========================================================================================================
+
+    With ``patience`` 0 only what breaks in the middle of a read is repeated, and what was turned away by 429.
+    """
+
+    def __init__(self, connection: Connection, deadline: Deadline, *, patience: float = 0.0, user_agent: str = "inference.vllm") -> None:
         self.connection = connection
         self.deadline = deadline
-        self.requests = 0
-        self.bytes = 0
+        self.patience = patience
+        self._cost = _Cost()
         self._tls = connection.tls()
+        self._by = connection.by()
         self._url = urllib.parse.urlsplit(connection.host)
+        self._port = self._url.port or (443 if self._tls else 80)
         self._user_agent = user_agent
         # Thirteen times fewer bytes; on loopback packing costs more than it saves.
         self._packed = self._url.hostname not in ("127.0.0.1", "::1", "localhost")
         self._local = threading.local()
-        self._count = threading.Lock()
+
+    @property
+    def requests(self) -> int:
+        return self._cost.requests
+
+    @property
+    def bytes(self) -> int:
+        return self._cost.bytes
+
+    def within(self, deadline: Deadline, *, patience: float | None = None) -> Client:
+        """This client with another deadline, on the same connections: the end of a long wait must not leave what comes after it without time."""
+        other = copy.copy(self)
+        other.deadline = deadline
+        other.patience = self.patience if patience is None else patience
+        return other
 
     def get(self, path: str, query: Query | None = None) -> Json:
         return self._parsed("GET", path, self.raw("GET", path, query))
@@ -118,7 +182,12 @@ class Client:
         return self._parsed("PATCH", path, self.raw("PATCH", path, None, body, kind))
 
     def delete(self, path: str, body: Json | None = None) -> None:
-        self.raw("DELETE", path, None, body)
+        try:
+            self.raw("DELETE", path, None, body)
+        except NotFound as error:
+            # The first try, whose answer was lost, has removed it.
+            if not error.repeated:
+                raise
 
     def exists(self, path: str) -> bool:
         try:
@@ -129,18 +198,16 @@ class Client:
 
     def dial(self, timeout: float) -> socket.socket:
         """A connected socket of the caller's own, for what is not request and answer; raises OSError."""
-        connection = self._new(timeout)
-        connection.connect()
-        return t.cast(socket.socket, connection.sock)
+        return dial(self._url.hostname or "", self._port, timeout, tls=self._tls, server_name=self.connection.tls_server_name, by=self._by)
 
-    def pages(self, path: str, query: Query | None = None, *, limit: int = 500) -> t.Iterator[bytes]:
+    def pages(self, path: str, query: Query | None = None, *, limit: int = 500) -> t.Iterator[Raw]:
         """Each page of a list as it came. Raises Gone when the list expires in the middle: start again."""
         asked: dict[str, str | int | bool] = {**(query or {}), "limit": limit}
         while True:
             page = self.raw("GET", path, asked)
             yield page
             try:
-                token = _transport.continue_token(page)
+                token = _continue_token(page)
             except (ValueError, KeyError, AttributeError) as error:
                 raise self._garbled("GET", path) from error
             if not token:
@@ -151,31 +218,46 @@ class Client:
         """A whole list, read by pages; for what is known to be small."""
         return [item for page in self.pages(path, query, limit=limit) for item in self._parsed("GET", path, page).get("items") or []]
 
-    def raw(self, method: str, path: str, query: Query | None = None, body: t.Any = None, kind: str = "application/json") -> bytes:
-        """The body of a 2xx answer. Retries what may pass (reads on any break; writes only on 429) within the deadline."""
+    def raw(self, method: str, path: str, query: Query | None = None, body: t.Any = None, kind: str = "application/json") -> Raw:
+        """The body of a 2xx answer. Repeats what may pass and is safe to repeat (see the class) within the deadline."""
         target = path if not query else f"{path}?{urllib.parse.urlencode(_plain(query))}"
         payload = None if body is None else json.dumps(body).encode()
-        pause = 0.1
+        safe = repeatable(method, path, query, body) if self.patience else method == "GET"
+        pause, until, unclear = 0.1, float("inf"), False
         while True:
             seen: Error
             try:
                 status, answer = self._attempt(method, target, payload, kind)
             except Unreachable as error:
                 seen = error
-                again = method == "GET" and isinstance(error.__cause__, BROKEN_OFF)
+                again = self._passes(error) and (safe or (self.patience > 0 and not error.sent))
+                unclear = unclear or error.sent
             else:
                 if 200 <= status < 300:
                     return answer
-                seen = self._error(method, path, status, answer)
-                again = status == 429 or (method == "GET" and status in RETRIED)
+                refused = self._error(method, path, status, answer)
+                refused.repeated = unclear
+                seen = refused
+                again = status == 429 or (safe and status in RETRIED)
+                unclear = unclear or status in UNCLEAR
+            until = min(until, time.monotonic() + (self.patience or CALL_SECONDS))
+            left = until - time.monotonic()
             # Whatever Retry-After says: a server that asks for an hour would hang the play.
-            wait = pause * random.uniform(0.5, 1.0)
-            if not again or self.deadline.remaining() <= wait:
+            wait = min(pause * random.uniform(0.5, 1.0), max(left, 0.01))
+            if not again or left <= 0 or self.deadline.remaining() <= wait:
                 raise seen
             time.sleep(wait)
+            if self.deadline.expired():
+                raise seen  # what was seen last says more than that the time is up
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
-    def _parsed(self, method: str, path: str, answer: bytes) -> Json:
+    def _passes(self, error: Unreachable) -> bool:
+        """Whether the same request may be answered a moment later."""
+        if isinstance(error.__cause__, LASTING):
+            return False
+        return self.patience > 0 or isinstance(error.__cause__, BROKEN_OFF)
+
+    def _parsed(self, method: str, path: str, answer: Raw) -> Json:
         try:
             parsed = json.loads(answer)
         except ValueError as error:
@@ -187,74 +269,57 @@ class Client:
     def _garbled(self, method: str, path: str) -> Unreachable:
         return Unreachable(f"what {self.connection.host} answered to {method} {path} is no whole JSON object; is it an API server, and is no proxy between?")
 
-    def _attempt(self, method: str, target: str, payload: bytes | None, kind: str) -> tuple[int, bytes]:
-        what = f"{method} {target.partition('?')[0]} at {self.connection.host}"
-        attempt = Deadline(self.deadline.limit(ATTEMPT_SECONDS, what))
+    def _attempt(self, method: str, target: str, payload: Raw | None, kind: str) -> tuple[int, Raw]:
+        what = f"{method} {target.partition('?')[0]}"
+        seconds = self.deadline.limit(ATTEMPT_SECONDS, f"{what} at {self.connection.host}")
+        headers = self._headers(payload, kind)
+        sent = False
         try:
-            connection = self._open(attempt.seconds)
+            until = time.perf_counter() + seconds
+            wire = self._open(seconds)
+            request = _message.head(method, self._url.path.rstrip("/") + target, headers) + (payload or b"")
+            sent = True
             # Every read gets what is left of the attempt, so that an answer that drips is bounded as a whole.
-            connection.response_class = _transport.answers(lambda: max(0.001, attempt.remaining()))
-            self._send(connection, method, target, payload, kind)
-            response = connection.getresponse()
-            answer = _transport.body(response)
-        except DeadlineError:
+            wire.begin(until, _message.LARGEST)
+            wire.sendall(request)
+            response = wire.answer(method)
+            answer = _message.body(response)
+        except (OSError, http.client.HTTPException, NotSentError) as error:
             self._close()
-            raise
-        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"the API server at {self.connection.host} did not answer {what}: {_words(error)}", sent=sent) from error
+        if response.will_close:
             self._close()
-            raise Unreachable(f"the API server at {self.connection.host} did not answer {method} {target.partition('?')[0]}: {_words(error)}") from error
-        with self._count:
-            self.requests += 1
-            self.bytes += len(answer)
+        with self._cost.lock:
+            self._cost.requests += 1
+            self._cost.bytes += len(answer)
         return response.status, answer
 
-    def _send(self, connection: http.client.HTTPConnection, method: str, target: str, payload: bytes | None, kind: str) -> None:
-        connection.putrequest(method, self._url.path.rstrip("/") + target, skip_accept_encoding=True)
-        headers = {"Accept": "application/json", "User-Agent": self._user_agent, **self.connection.headers()}
+    def _headers(self, payload: Raw | None, kind: str) -> list[tuple[str, str]]:
+        headers = [("Host", self._url.netloc), ("Accept", "application/json"), ("User-Agent", self._user_agent), *self.connection.headers()]
         if payload is not None:
-            headers |= {"Content-Type": kind, "Content-Length": str(len(payload))}
+            headers += [("Content-Type", kind), ("Content-Length", str(len(payload)))]
         if self._packed:
-            headers["Accept-Encoding"] = "gzip"
-        for name, value in headers.items():
-            connection.putheader(name, value)
-        for group in self.connection.impersonate_groups:
-            connection.putheader("Impersonate-Group", group)
-        connection.endheaders(payload)
+            headers.append(("Accept-Encoding", "gzip"))
+        return headers
 
-    def _open(self, timeout: float) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is not None and time.monotonic() - self._local.used > IDLE_SECONDS:
+    def _open(self, seconds: float) -> Wire:
+        wire: Wire | None = getattr(self._local, "wire", None)
+        if wire is not None and time.monotonic() - self._local.used > IDLE_SECONDS:
             self._close()
-            connection = None
+            wire = None
+        if wire is None:
+            wire = Wire(self.dial(seconds))
+            self._local.wire = wire
         self._local.used = time.monotonic()
-        if connection is None:
-            connection = self._new(timeout)
-            self._local.connection = connection
-        elif connection.sock is not None:
-            connection.sock.settimeout(timeout)
-        return connection
-
-    def _new(self, timeout: float) -> http.client.HTTPConnection:
-        proxy = urllib.parse.urlsplit(self.connection.proxy) if self.connection.proxy else None
-        host, port = self._url.hostname or "", self._url.port
-        first = (proxy.hostname or "", proxy.port) if proxy else (host, port)
-        connection: http.client.HTTPConnection
-        if self._tls is not None:
-            connection = _transport.NamedTLS(*first, timeout=timeout, context=self._tls)
-            connection.named = (self._tls, self.connection.tls_server_name)
-        else:
-            connection = http.client.HTTPConnection(*first, timeout=timeout)
-        if proxy:
-            connection.set_tunnel(host, port)
-        return connection
+        return wire
 
     def _close(self) -> None:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        wire: Wire | None = getattr(self._local, "wire", None)
+        if wire is not None:
+            wire.cut()
+            self._local.wire = None
 
-    def _error(self, method: str, path: str, status: int, answer: bytes) -> ApiError:
+    def _error(self, method: str, path: str, status: int, answer: Raw) -> ApiError:
         reason, message = _status(answer)
         kind = _KINDS.get(status, ApiError)
         text = f"{method} {path} at {self.connection.host}: HTTP {status}{' ' + reason if reason else ''}: {message}"
@@ -263,6 +328,30 @@ class Client:
         elif status == 403:
             text += "; ask for the RBAC rule that this sentence names"
         return kind(text, status=status, reason=reason, path=path)
+
+
+def repeatable(method: str, path: str, query: Query | None, body: t.Any) -> bool:
+    """Whether the request may be sent again although its first try may have taken effect; the table of ``Client`` says why."""
+    metadata = (body.get("metadata") if isinstance(body, dict) else None) or {}
+    if method == "GET" or path.startswith(REVIEWS) or (query or {}).get("dryRun"):
+        return True
+    if method in ("PUT", "PATCH"):
+        return bool(metadata.get("resourceVersion"))
+    if method == "POST":
+        # What is posted below an object of that name (an eviction, a binding) does something to it, again and again.
+        return bool(metadata.get("name")) and metadata["name"] not in path.split("/")
+    return method == "DELETE" and isinstance(body, dict) and bool(body.get("preconditions"))
+
+
+def _continue_token(page: bytes) -> str:
+    """The list's metadata stands before its items, so the first 4 KiB hold the token; else the whole page is parsed."""
+    head = page[:4096]
+    marker = head.find(b'"items":')
+    start = head.find(b'"metadata":')
+    if 0 <= start < marker:
+        metadata, _end = json.JSONDecoder().raw_decode(head[start + len(b'"metadata":') :].decode().lstrip())
+        return t.cast(str, metadata.get("continue", ""))
+    return t.cast(str, json.loads(page)["metadata"].get("continue", ""))
 
 
 def _plain(query: Query) -> dict[str, str]:

@@ -5,111 +5,163 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Plain kubeconfigs, read without the kubernetes package: its import costs half a second in every module of every task.
+"""Kubeconfigs, read and merged by kubectl's rules, and without the kubernetes package: its import costs half a second in every task.
 
-Plain is a user with certificates, a token or a token file. Everything else (exec plugins, auth providers, several files merged) is left
-to the package's own loader; ``read`` says None then, and tests hold the two against each other.
+Of several files the first that has an entry, or a current-context, wins; relative paths belong to the folder of their own file.
+Tests hold the result against the package's loader and against ``kubectl config view``.
 """
 
 from __future__ import annotations
 
-import atexit
-import base64
-import binascii
-import contextlib
 import os
-import tempfile
 import typing as t
+import urllib.parse
+
+from ._errors import ConnectionConfigError
 
 Json = t.Mapping[str, t.Any]
 
-_CLUSTER = {"server", "certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify", "tls-server-name"}
-_USER = {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile"}
+#: Section of a kubeconfig, what an entry of it is called, and which of its values are paths.
+_SECTIONS = (
+    ("clusters", "cluster", ("certificate-authority",)),
+    ("users", "user", ("client-certificate", "client-key", "tokenFile")),
+    ("contexts", "context", ()),
+)
+_CHECK = "check kubeconfig and context (or K8S_AUTH_KUBECONFIG, K8S_AUTH_CONTEXT)"
+#: Where a pod finds its service account.
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-class Plain(t.NamedTuple):
-    """What a plain kubeconfig says, with files for what stood in it."""
+class Chosen(t.NamedTuple):
+    """The cluster and the user of one context, their paths absolute. ``where`` names the kubeconfig in sentences."""
 
-    host: str
-    authorization: t.Callable[[], str | None]
-    ca_cert: str | None
-    client_cert: str | None
-    client_key: str | None
-    verify: bool
-    tls_server_name: str | None
+    where: str
+    cluster: Json
+    user: Json
+
+    def text(self, section: t.Literal["cluster", "user"], name: str) -> str:
+        """A value that has to be a text; empty when it is not there."""
+        value = getattr(self, section).get(name)
+        if value is not None and not isinstance(value, str):
+            raise self.refusal(f"{name} of its {section} is not a text")
+        return value or ""
+
+    def refusal(self, why: str) -> ConnectionConfigError:
+        return refusal(self.where, why)
 
 
-def read(path: str, context: str | None) -> Plain | None:
-    """None when the file is not plain, or not as it should be: the package's loader then finds the words."""
+def refusal(where: str, why: str) -> ConnectionConfigError:
+    return ConnectionConfigError(f"{where} cannot be used: {' '.join(why.split())[:400]}; {_CHECK}")
+
+
+def of_dictionary(config: Json, context: str | None) -> Chosen:
+    """A kubeconfig's content; its relative paths belong to the working directory."""
+    where = "the kubeconfig given as a dictionary"
+    return _choose(where, _merged(where, [(config, os.getcwd())]), context)
+
+
+def of_files(named: str | None, context: str | None) -> Chosen:
+    """``named``: the option (one path, or several as KUBECONFIG takes them); else KUBECONFIG, ~/.kube/config, the pod's service account."""
+    given = named or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    whole = os.path.expanduser(given)
+    paths = [whole] if named and os.path.exists(whole) else [os.path.expanduser(path) for path in given.split(os.pathsep) if path]
+    found = [path for path in paths if os.path.exists(path)]
+    where = f"kubeconfig {os.pathsep.join(paths)}"
+    if not found:
+        pod = None if named or context else _service_account()
+        if pod is None:
+            raise refusal(where, "there is no such file")
+        return pod
+    return _choose(where, _merged(where, [(_load(path), os.path.dirname(os.path.abspath(path))) for path in found]), context)
+
+
+def _service_account() -> Chosen | None:
+    """As kubectl and helm do in a pod that has no kubeconfig."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    token = os.path.join(SERVICE_ACCOUNT, "token")
+    if not host or not port or not os.path.exists(token):
+        return None
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    cluster = {"server": server, "certificate-authority": os.path.join(SERVICE_ACCOUNT, "ca.crt")}
+    return Chosen("the pod's service account", cluster, {"tokenFile": token})
+
+
+def _load(path: str) -> Json:
     import yaml
 
+    where = f"kubeconfig {path}"
     try:
         with open(path, encoding="utf-8") as file:
             # The loader in C is ten times faster, and not in every build of PyYAML.
             config = yaml.load(file, Loader=yaml.CSafeLoader) if hasattr(yaml, "CSafeLoader") else yaml.safe_load(file)
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
-    return parse(config, context, os.path.dirname(os.path.abspath(path))) if isinstance(config, dict) else None
+    except OSError as error:
+        raise refusal(where, error.strerror or str(error)) from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise refusal(where, f"it is not YAML: {str(error).strip().splitlines()[0]}") from error
+    if config is not None and not isinstance(config, dict):
+        raise refusal(where, "it is not a mapping")
+    return config or {}
 
 
-def parse(config: Json, context: str | None, folder: str) -> Plain | None:
-    chosen = _named(config, "contexts", "context", context or config.get("current-context"))
-    cluster = _named(config, "clusters", "cluster", (chosen or {}).get("cluster"))
-    user = _named(config, "users", "user", (chosen or {}).get("user"))
-    if not cluster or user is None or not set(cluster) <= _CLUSTER or not set(user) <= _USER or not str(cluster.get("server", "")).startswith("http"):
-        return None
+def _merged(where: str, configs: t.Sequence[tuple[Json, str]]) -> Json:
+    merged: dict[str, t.Any] = {"current-context": "", **{section: {} for section, _key, _paths in _SECTIONS}}
+    for config, folder in configs:
+        merged["current-context"] = merged["current-context"] or config.get("current-context")
+        for section, key, paths in _SECTIONS:
+            for name, entry in _entries(where, config, section, key).items():
+                merged[section].setdefault(name, _absolute(entry, paths, folder))
+    return merged
+
+
+def _entries(where: str, config: Json, section: str, key: str) -> dict[str, Json]:
+    entries = config.get(section) or []
+    if not isinstance(entries, list):
+        raise refusal(where, f"{section} is not a list")
+    found: dict[str, Json] = {}
+    for entry in entries:
+        content = entry.get(key) if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(content, dict | None):
+            raise refusal(where, f"an entry of {section} is not a name with a {key}")
+        if entry["name"] in found:
+            raise refusal(where, f"the name {entry['name']} comes twice in {section}")
+        found[entry["name"]] = content or {}
+    return found
+
+
+def _absolute(entry: Json, paths: t.Sequence[str], folder: str) -> Json:
+    absolute: dict[str, t.Any] = {
+        name: os.path.normpath(os.path.join(folder, entry[name])) for name in paths if isinstance(entry.get(name), str) and entry[name]
+    }
+    plugin = entry.get("exec")
+    # A command without a slash is looked for in PATH.
+    if isinstance(plugin, dict) and isinstance(plugin.get("command"), str) and os.sep in plugin["command"]:
+        absolute["exec"] = {**plugin, "command": os.path.normpath(os.path.join(folder, plugin["command"]))}
+    return {**entry, **absolute}
+
+
+def _choose(where: str, merged: Json, wanted: str | None) -> Chosen:
+    name = wanted or merged["current-context"]
+    if not name:
+        raise refusal(where, "it names no current-context")
+    context = merged["contexts"].get(name)
+    if context is None:
+        raise refusal(where, f"it has no context {name}, only {', '.join(merged['contexts']) or 'none'}")
+    cluster = merged["clusters"].get(context.get("cluster"))
+    if cluster is None:
+        raise refusal(where, f"it has no cluster {context.get('cluster')}, which its context {name} names")
+    # A context may name no user, who is then anonymous; one that is named and missing was meant to be somebody.
+    user = merged["users"].get(context["user"]) if context.get("user") else {}
+    if user is None:
+        raise refusal(where, f"it has no user {context['user']}, whom its context {name} names")
+    chosen = Chosen(where, cluster, user)
+    if not usable(chosen.text("cluster", "server")):
+        raise chosen.refusal(f"the server of its cluster {context['cluster']} is no URL that begins with https:// or http://")
+    return chosen
+
+
+def usable(server: str) -> bool:
     try:
-        return Plain(
-            host=cluster["server"],
-            authorization=_token(user, folder),
-            ca_cert=_file(cluster, "certificate-authority", folder),
-            client_cert=_file(user, "client-certificate", folder),
-            client_key=_file(user, "client-key", folder),
-            verify=not cluster.get("insecure-skip-tls-verify"),
-            tls_server_name=cluster.get("tls-server-name"),
-        )
-    except (ValueError, TypeError, binascii.Error):
-        return None
-
-
-def _named(config: Json, section: str, key: str, name: t.Any) -> Json | None:
-    entries = config.get(section)
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and entry.get("name") == name:
-            found = entry.get(key)
-            return found if isinstance(found, dict) else None
-    return None
-
-
-def _token(user: Json, folder: str) -> t.Callable[[], str | None]:
-    token, path = user.get("token"), user.get("tokenFile")
-    if token or not path:
-        return lambda: f"Bearer {token}" if token else None
-
-    def rotated() -> str:
-        # Read for each request: whoever rotates the token writes the file anew.
-        with open(os.path.join(folder, path), encoding="utf-8") as file:
-            return f"Bearer {file.read().strip()}"
-
-    return rotated
-
-
-def _file(section: Json, name: str, folder: str) -> str | None:
-    data = section.get(f"{name}-data")
-    if data:
-        return _kept(base64.b64decode(data, validate=True))
-    return os.path.join(folder, section[name]) if section.get(name) else None
-
-
-def _kept(content: bytes) -> str:
-    """OpenSSL takes keys from files only; this one is ours alone and goes with the process."""
-    handle, path = tempfile.mkstemp(prefix="inference.vllm-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    atexit.register(_remove, path)
-    return path
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+        parts = urllib.parse.urlsplit(server)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -46,11 +46,12 @@ class ForwardLost(ConnectionResetError):
 def forward(client: Client, namespace: str, pod: str, port: int, seconds: float) -> ForwardedPort:
     """One connection to ``port`` of ``pod``. Each is a websocket of its own: they fail alone and run side by side."""
     websocket = _package()
-    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}"
     connection = client.connection
+    what = f"port {port} of pod {namespace}/{pod}"
+    url = f"{connection.host}/api/v1/namespaces/{namespace}/pods/{pod}/portforward?ports={port}"
     options = {
         "socket": _dial(client, seconds),
-        "header": connection.headers() | ({"Impersonate-Group": connection.impersonate_groups[0]} if connection.impersonate_groups else {}),
+        "header": [f"{name}: {value}" for name, value in connection.headers()],
         "subprotocols": [PROTOCOL],
         "suppress_origin": True,
         "redirect_limit": 0,
@@ -58,14 +59,14 @@ def forward(client: Client, namespace: str, pod: str, port: int, seconds: float)
     }
     opened = websocket.WebSocket()
     try:
-        opened.connect("ws" + connection.host.removeprefix("http") + path, **options)
+        opened.connect(url.replace("http", "ws", 1), **options)
     except websocket.WebSocketBadStatusException as error:
-        raise ForwardError(f"the API server refused to forward port {port} of pod {namespace}/{pod}: HTTP {error.status_code}{_why(error)}") from error
+        raise ForwardError(f"the API server refused to forward {what}: HTTP {error.status_code}{_why(error)}") from error
+    except (websocket.WebSocketTimeoutException, TimeoutError) as error:
+        raise ForwardError(f"{what} cannot be forwarded by {connection.host}: {_said(error)}") from error
     except (websocket.WebSocketException, OSError) as error:
-        late = isinstance(error, (websocket.WebSocketTimeoutException, TimeoutError))
-        what = f"port {port} of pod {namespace}/{pod} cannot be forwarded by {connection.host}"
-        raise (ForwardError if late else ForwardBroken)(f"{what}: {str(error) or type(error).__name__}") from error
-    return ForwardedPort(opened, f"port {port} of pod {namespace}/{pod}")
+        raise ForwardBroken(f"{what} cannot be forwarded by {connection.host}: {_said(error)}") from error
+    return ForwardedPort(opened, what)
 
 
 class ForwardedPort:
@@ -113,7 +114,7 @@ class ForwardedPort:
         except (websocket.WebSocketTimeoutException, TimeoutError) as error:
             raise TimeoutError(str(error)) from error
         except (websocket.WebSocketException, OSError) as error:
-            raise ForwardLost(f"the forwarding of {self._what} broke: {str(error) or type(error).__name__}") from error
+            raise ForwardLost(f"the forwarding of {self._what} broke: {_said(error)}") from error
         if opcode == websocket.ABNF.OPCODE_CLOSE:
             return None
         data = memoryview(frame.data)
@@ -137,9 +138,18 @@ class ForwardedPort:
 def _dial(client: Client, seconds: float) -> socket.socket:
     try:
         return client.dial(seconds)
+    except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError) as error:
+        raise ForwardBroken(_unreached(client, error)) from error
     except OSError as error:
-        broke = isinstance(error, (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError))
-        raise (ForwardBroken if broke else ForwardError)(f"the API server at {client.connection.host} cannot be reached: {error}") from error
+        raise ForwardError(_unreached(client, error)) from error
+
+
+def _unreached(client: Client, error: OSError) -> str:
+    return f"the API server at {client.connection.host} cannot be reached: {error}"
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _package() -> t.Any:

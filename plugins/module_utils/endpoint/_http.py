@@ -12,22 +12,21 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import json
-import re
 import ssl
 import time
 import typing as t
 
 from .._errors import Error
 from ..cluster._portforward import ForwardLost
+from ..http._message import NotSentError, head
+from ..http._wire import Pipe, TooLargeError, Wire
 from ._errors import ProbeError, WayLost, shown
-from ._wire import Pipe, Wire
 
 CAP_BYTES = 1 << 20
 # A server closes idle connections after some seconds (vLLM: 5); one that was used a moment ago and breaks is a failure.
 STALE_SECONDS = 1.0
 HIDDEN = b"[key]"
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
-_ENDS_LINE = re.compile(r"[\r\n\0]")
 
 
 class Way(t.Protocol):
@@ -46,7 +45,7 @@ class Way(t.Protocol):
     @property
     def prefix(self) -> str: ...
     @property
-    def headers(self) -> t.Mapping[str, str]: ...
+    def headers(self) -> t.Sequence[tuple[str, str]]: ...
     @property
     def carries_key(self) -> bool: ...
     def dial(self, seconds: float) -> Pipe: ...
@@ -146,9 +145,8 @@ class Session:
             self._wire = self._dial(until)
         self._wire.begin(until, cap)
         # In one piece: a body that follows its head waits 40 ms for it (Nagle, delayed ACK) where something on the way does not say NODELAY.
-        self._wire.sendall(_head(method, self.way.prefix + path, self._headers(payload, key)) + (payload or b""))
-        response = http.client.HTTPResponse(t.cast(t.Any, self._wire), method=method)
-        response.begin()
+        self._wire.sendall(head(method, self.way.prefix + path, self._headers(payload, key)) + (payload or b""))
+        response = self._wire.answer(method)
         _refuse_encoding(response)
         return response
 
@@ -158,25 +156,14 @@ class Session:
             raise TimeoutError
         return Wire(self.way.dial(left))
 
-    def _headers(self, payload: bytes | None, key: str | None) -> dict[str, str]:
-        headers = {"Host": self.way.authority, "User-Agent": self.user_agent, "Accept-Encoding": "identity", **self.way.headers}
+    def _headers(self, payload: bytes | None, key: str | None) -> list[tuple[str, str]]:
+        headers = [("Host", self.way.authority), ("User-Agent", self.user_agent), ("Accept-Encoding", "identity"), *self.way.headers]
         bearer = self.key if key is None else key
         if bearer:
-            headers["Authorization"] = f"Bearer {bearer}"
+            headers = [*(header for header in headers if header[0] != "Authorization"), ("Authorization", f"Bearer {bearer}")]
         if payload is not None:
-            headers |= {"Content-Type": "application/json", "Content-Length": str(len(payload))}
+            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(payload)))]
         return headers
-
-
-def _head(method: str, target: str, headers: t.Mapping[str, str]) -> bytes:
-    """The request's first lines. What would end a line would begin another request, so it is refused."""
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    if any(_ENDS_LINE.search(line) for line in lines) or " " in target:
-        raise ProbeError("protocol", "not sent: a header or the path has a line break, a NUL or a space in it")
-    try:
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise ProbeError("protocol", f"not sent: HTTP's headers cannot carry {error.object[error.start]!r}") from error
 
 
 def _refuse_encoding(response: http.client.HTTPResponse) -> None:
@@ -189,6 +176,10 @@ def _words(error: Exception, seconds: float) -> tuple[str, str]:
     """The kind of a failure and a sentence for it."""
     if isinstance(error, ProbeError):
         return error.kind, str(error)
+    if isinstance(error, NotSentError):
+        return "protocol", str(error)
+    if isinstance(error, TooLargeError):
+        return "too_large", str(error)
     if isinstance(error, TimeoutError):
         return "timeout", f"no complete answer within {seconds:.3g} s"
     if isinstance(error, ssl.SSLCertVerificationError):

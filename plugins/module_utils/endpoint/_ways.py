@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import dataclasses
-import http.client
 import ipaddress
 import json
 import socket
@@ -23,6 +22,7 @@ import urllib.parse
 from .._errors import Error
 from ..cluster._client import Client
 from ..cluster._portforward import ForwardBroken, ForwardedPort, ForwardError, forward
+from ..http._dial import Proxy, dial
 from . import _guard
 from ._errors import ProbeError, UnknownError, WayLost, shown
 from ._guard import Networks, Target
@@ -35,7 +35,7 @@ class Direct:
     target: Target
     allowed: Networks = ()
     tls: ssl.SSLContext | None = None
-    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: t.Sequence[tuple[str, str]] = ()
     pod: str = ""
     carries_key: bool = True
     _addresses: tuple[str, ...] = ()
@@ -139,7 +139,7 @@ class PortForward:
     pod: str
     port: int
     prefix: str = ""
-    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: t.Sequence[tuple[str, str]] = ()
     carries_key: bool = True
 
     @property
@@ -185,7 +185,7 @@ class ServiceProxy:
         return f"{base}/api/v1/namespaces/{self.namespace}/services/{self.service}:{self.port}/proxy"
 
     @property
-    def headers(self) -> t.Mapping[str, str]:
+    def headers(self) -> t.Sequence[tuple[str, str]]:
         return self.client.connection.headers()
 
     def dial(self, seconds: float) -> socket.socket:
@@ -215,7 +215,7 @@ class Proxied:
     proxy: Target
     tls: ssl.SSLContext | None = None
     pod: str = ""
-    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: t.Sequence[tuple[str, str]] = ()
     carries_key: bool = True
 
     @property
@@ -234,10 +234,7 @@ class Proxied:
     def dial(self, seconds: float) -> socket.socket:
         if self.tls is None:
             return socket.create_connection((self.proxy.host, self.proxy.port), seconds)
-        tunnel = http.client.HTTPConnection(self.proxy.host, self.proxy.port, timeout=seconds)
-        tunnel.set_tunnel(self.target.host, self.target.port)
-        tunnel.connect()
-        return self.tls.wrap_socket(t.cast(socket.socket, tunnel.sock), server_hostname=self.target.host)
+        return dial(self.target.host, self.target.port, seconds, tls=self.tls, by=Proxy(self.proxy.host, self.proxy.port))
 
     def vet(self, status: int, body: bytes) -> None:
         """Nothing stands between: every answer is the endpoint's."""

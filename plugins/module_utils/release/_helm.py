@@ -4,23 +4,26 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-# Do not use this from other collections or standalone plugins/modules!
 
-"""Runs the helm program: credentials by environment only, never on the command line, which everybody can read."""
+"""Runs the helm program on exactly the cluster, and as exactly the user, that our own requests go to.
+
+Credentials reach it in a kubeconfig without a name, never by its environment or its command line, which others can read.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 import typing as t
+import urllib.parse
 
 from .._deadline import Deadline
 from .._errors import DeadlineError, Error, InputError
+from ..cluster._connection import Connection
+from ..cluster._private_file import private_file
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 # Where a chart's own refusal stands in its templates, and how to render it all the same: neither helps whoever wrote the values.
@@ -38,13 +41,12 @@ class HelmError(Error):
 
 
 class Helm:
-    """One helm program with the connection ``options`` of ``kubernetes_options()``, all calls under one deadline."""
+    """One helm program on one connection, all calls under one deadline."""
 
-    def __init__(self, options: t.Mapping[str, t.Any], deadline: Deadline, *, program: str | None = None) -> None:
+    def __init__(self, connection: Connection, deadline: Deadline, *, program: str | None = None) -> None:
         self.deadline = deadline
         self.program = find(program)
-        self._environment = environment(options)
-        self._kubeconfig = options.get("kubeconfig")
+        self._connection = connection
 
     def version(self) -> tuple[int, int, int]:
         text = self.run("version", "--template", "{{.Version}}")
@@ -74,13 +76,23 @@ class Helm:
     def run(self, *words: str, given: dict[str, t.Any] | None = None) -> str:
         """Its standard output; ``given`` are the values for its standard input. Raises HelmError with helm's own last words, DeadlineError when time is up."""
         what = f"helm {words[0]}"
+        # JSON: what YAML would read as a number, such as 12e456789012, stays the text that it is.
+        values = "" if given is None else json.dumps(given)
+        # Made for each call: tokens rotate.
+        kubeconfig = json.dumps(self._connection.kubeconfig()).encode()
+        seconds = self.deadline.limit(600, what)
         try:
-            with _kubeconfig_file(self._kubeconfig) as path:
-                environ = self._environment | ({"KUBECONFIG": path} if path else {})
-                # JSON: what YAML would read as a number, such as 12e456789012, stays the text that it is.
-                values = "" if given is None else json.dumps(given)
-                seconds = self.deadline.limit(600, what)
-                done = subprocess.run([self.program, *words], input=values, capture_output=True, text=True, env=environ, timeout=seconds, check=False)
+            with private_file(kubeconfig) as file:
+                done = subprocess.run(
+                    [self.program, *words],
+                    input=values,
+                    capture_output=True,
+                    text=True,
+                    env=environment(self._connection) | {"KUBECONFIG": file.path},
+                    pass_fds=file.descriptors,
+                    timeout=seconds,
+                    check=False,
+                )
         except subprocess.TimeoutExpired as error:
             raise DeadlineError(f"{what} did not finish within {self.deadline.seconds:g} s; nothing is known of its outcome: run again") from error
         if done.returncode != 0:
@@ -96,24 +108,14 @@ def find(program: str | None) -> str:
     return found
 
 
-def environment(options: t.Mapping[str, t.Any]) -> dict[str, str]:
-    """The process environment for helm: it reads KUBECONFIG and HELM_KUBE* but none of K8S_AUTH_*."""
-    # HELM_DRIVER and the like are the user's to set; what names another cluster is not.
-    given = {name: value for name, value in os.environ.items() if not name.startswith("HELM_KUBE")}
-    names = {
-        "host": "HELM_KUBEAPISERVER",
-        "api_key": "HELM_KUBETOKEN",
-        "ca_cert": "HELM_KUBECAFILE",
-        "context": "HELM_KUBECONTEXT",
-        "impersonate_user": "HELM_KUBEASUSER",
-    }
-    given |= {variable: str(options[name]) for name, variable in names.items() if options.get(name)}
-    if options.get("impersonate_groups"):
-        given["HELM_KUBEASGROUPS"] = ",".join(options["impersonate_groups"])
-    if options.get("validate_certs") is False:
-        given["HELM_KUBEINSECURE_SKIP_TLS_VERIFY"] = "true"
-    if options.get("proxy"):
-        given["HTTPS_PROXY"] = str(options["proxy"])
+def environment(connection: Connection) -> dict[str, str]:
+    """Our own environment for helm, without what names another cluster or user, and without credentials."""
+    # HELM_DRIVER and the like are the user's to set.
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_KUBE", "K8S_AUTH_")) and name != "KUBECONFIG"}
+    if not connection.proxy:
+        # We do not follow the proxy variables to the API server, so helm must not either.
+        names = [given.get("NO_PROXY") or given.get("no_proxy") or "", urllib.parse.urlsplit(connection.host).hostname or ""]
+        given["NO_PROXY"] = ",".join(name for name in names if name)
     return given
 
 
@@ -122,15 +124,3 @@ def last_words(output: str) -> str:
     lines = [line.strip() for line in _RENDERING.sub("", output).splitlines() if line.strip() and not line.startswith(("WARNING", "W1", "I1", "level="))]
     text = " ".join(lines[-6:]).removeprefix("Error: ")
     return text[-600:] or "it said nothing"
-
-
-@contextlib.contextmanager
-def _kubeconfig_file(kubeconfig: t.Any) -> t.Iterator[str | None]:
-    """A path for helm; a kubeconfig given as a dictionary goes to a file that only we can read, for this call."""
-    if not isinstance(kubeconfig, dict):
-        yield os.path.expanduser(str(kubeconfig)) if kubeconfig else None
-        return
-    with tempfile.NamedTemporaryFile("w", suffix=".json", prefix="kubeconfig-") as file:
-        json.dump(kubeconfig, file)
-        file.flush()
-        yield file.name

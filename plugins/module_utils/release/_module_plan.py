@@ -38,6 +38,6 @@ def run(params: Params, _context: Context) -> Result:
     request = _look.Request(**{name: params[name] for name in names}, values_files=tuple(params["values_files"]))
     _look.refuse_bad_input(request)
     deadline = Deadline(params["timeout"])
-    options = with_environment(params)
-    found = _look.look(Client(connect(options), deadline), Helm(options, deadline, program=params["binary_path"]), request)
+    connection = connect(with_environment(params))
+    found = _look.look(Client(connection, deadline), Helm(connection, deadline, program=params["binary_path"]), request)
     return {"changed": False, **found, "duration": round(deadline.elapsed(), 3)}

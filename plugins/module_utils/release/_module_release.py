@@ -56,9 +56,9 @@ class Work(t.NamedTuple):
 
 def run(params: Params, context: Context) -> Result:
     start = time.monotonic()
-    options, deadline = with_environment(params), Deadline(params["timeout"])
-    client = Client(connect(options), deadline)
-    helm = Helm(options, deadline, program=params["binary_path"])
+    connection, deadline = connect(with_environment(params)), Deadline(params["timeout"])
+    client = Client(connection, deadline)
+    helm = Helm(connection, deadline, program=params["binary_path"])
     work = Work(params["name"], params["namespace"], client, helm, renewal(client, params, context))
     result = present(work, params["plan"], context) if params["state"] == "present" else rolled_back(work, params["release_revision"], context)
     return {**result, "duration": round(time.monotonic() - start, 3)}

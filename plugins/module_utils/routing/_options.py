@@ -57,7 +57,7 @@ def asking(params: Params) -> Asking:
 def _way(params: Params) -> Way:
     target = _options.base(params["url"])
     tls = tls_context(target, params["router_ca_cert"], params["router_validate_certs"])
-    headers = by_name(params["revision"]) if params["by_name"] else {}
+    headers = tuple(by_name(params["revision"]).items()) if params["by_name"] else ()
     if params["http_proxy"]:
         return Proxied(target, _guard.parse(params["http_proxy"]), tls, headers=headers)
     return Direct(target, _guard.networks(params["allowed_networks"]), tls, headers=headers)

@@ -78,6 +78,20 @@ def chunked(wire: bytes) -> Step:
     return step
 
 
+#: What a server may send where it promised chunks.
+NO_CHUNKS = [b"-5\r\nhello\r\n0\r\n\r\n", b"zz\r\n", b"5\r\nhello!\r\n0\r\n\r\n", b"0x5\r\nhello\r\n", b"\r\n", b"5" * 9000]
+
+
+def in_chunks(body: bytes, sizes: t.Sequence[int], tail: bytes = b"\r\n") -> bytes:
+    """``body`` on the wire, in chunks of ``sizes``."""
+    wire, at = b"", 0
+    for size in [*sizes, len(body)]:
+        piece = body[at : at + size]
+        wire += b"%x;note=1\r\n%s\r\n" % (len(piece), piece) if piece else b""
+        at += size
+    return wire + b"0\r\n" + tail
+
+
 def cut(body: bytes, promised: int) -> Step:
     """Promises more bytes than it sends, then closes."""
 

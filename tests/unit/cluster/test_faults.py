@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import http.client
 import http.server
-import io
 import json
 import socket
 import time
-import types
 import typing as t
 
-import hypothesis
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import DeadlineError, Error
-from ansible_collections.inference.vllm.plugins.module_utils.cluster import _client, _transport
+from ansible_collections.inference.vllm.plugins.module_utils.cluster import _client
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import ApiError, Conflict, Forbidden, Gone, NotFound, Unauthorized, Unreachable
-from hypothesis import strategies as st
+from ansible_collections.inference.vllm.plugins.module_utils.http import _message
 
-from .server import Server, Step, answer, chunked, cut, drip, hole, refuse, reset
+from .server import NO_CHUNKS, Server, Step, answer, chunked, cut, drip, hole, in_chunks, refuse, reset
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{"
 SECONDS = 1.0
@@ -136,7 +132,7 @@ def test_one_connection_serves_many_requests() -> None:
         ports = set()
         for _ in range(5):
             client.get("/x")
-            ports.add(client._local.connection.sock.getsockname())
+            ports.add(client._local.wire._pipe.getsockname())
         assert len(ports) == 1
         assert (client.requests, client.bytes) == (5, 10)
 
@@ -146,11 +142,11 @@ def test_a_connection_that_was_idle_for_long_is_opened_again_before_a_write_meet
     with Server([answer(200, {})]) as server:
         client = server.client()
         client.get("/x")
-        before = client._local.connection.sock.getsockname()
-        client._local.connection.sock.shutdown(socket.SHUT_RDWR)  # as the server's idle timeout leaves it
+        before = client._local.wire._pipe.getsockname()
+        client._local.wire._pipe.shutdown(socket.SHUT_RDWR)  # as the server's idle timeout leaves it
         time.sleep(0.1)
         client.patch("/x", {})
-        assert client._local.connection.sock.getsockname() != before
+        assert client._local.wire._pipe.getsockname() != before
 
 
 def test_a_connection_that_the_server_closes_after_its_answer_is_opened_again() -> None:
@@ -174,34 +170,8 @@ def test_answers_come_packed_from_afar_and_plain_on_loopback(monkeypatch: pytest
         server.client(0.3).get("/x")
 
 
-def _chunks(body: bytes, sizes: t.Sequence[int], tail: bytes = b"\r\n") -> bytes:
-    wire, at = b"", 0
-    for size in [*sizes, len(body)]:
-        piece = body[at : at + size]
-        wire += b"%x;note=1\r\n%s\r\n" % (len(piece), piece) if piece else b""
-        at += size
-    return wire + b"0\r\n" + tail
-
-
-@hypothesis.given(st.text(max_size=300), st.lists(st.integers(1, 40), max_size=8), st.sampled_from([b"\r\n", b"Expires: never\r\n\r\n"]))
-def test_chunks_of_any_size_are_one_answer(text: str, sizes: list[int], tail: bytes) -> None:
-    body = json.dumps({"text": text}).encode()
-    assert _transport.body(_response(_chunks(body, sizes, tail))) == body
-
-
-@hypothesis.given(st.binary(min_size=1, max_size=60), st.lists(st.integers(1, 20), max_size=4), st.data())
-def test_chunks_that_end_too_early_are_no_answer(body: bytes, sizes: list[int], data: st.DataObject) -> None:
-    wire = _chunks(body, sizes)
-    # Without the last chunk's own line it is not known whether more was to come.
-    short = data.draw(st.integers(0, len(wire) - len(b"0\r\n\r\n")))
-    with pytest.raises(http.client.HTTPException):
-        _transport.body(_response(wire[:short]))
-
-
-@pytest.mark.parametrize("wire", [b"-5\r\nhello\r\n0\r\n\r\n", b"zz\r\n", b"5\r\nhello!\r\n0\r\n\r\n", b"0x5\r\nhello\r\n", b"\r\n", b"5" * 9000])
-def test_chunks_that_are_none_are_no_answer(wire: bytes) -> None:
-    with pytest.raises(http.client.HTTPException):
-        _transport.body(_response(wire))
+@pytest.mark.parametrize("wire", NO_CHUNKS)
+def test_chunks_that_are_none_are_told_as_no_answer(wire: bytes) -> None:
     # A write, which is not sent again: a read would be, until the deadline.
     with Server([chunked(wire)]) as server, pytest.raises(Unreachable):
         server.client().create("/x", {})
@@ -212,28 +182,20 @@ def test_chunks_leave_the_connection_to_the_next_request() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
     def step(handler: http.server.BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(head + _chunks(body, [3]))
+        handler.wfile.write(head + in_chunks(body, [3]))
 
     with Server([step]) as server:
         client = server.client()
         ports = set()
         for _ in range(3):
             assert client.get("/x") == {"n": 1}
-            ports.add(client._local.connection.sock.getsockname())
+            ports.add(client._local.wire._pipe.getsockname())
         assert len(ports) == 1
 
 
-def _response(wire: bytes) -> http.client.HTTPResponse:
-    """As much of a socket as http.client reads from."""
-    file = io.BytesIO(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + wire)
-    response = http.client.HTTPResponse(t.cast(t.Any, types.SimpleNamespace(makefile=lambda _mode: file)))
-    response.begin()
-    return response
-
-
-@pytest.mark.parametrize("step", [answer(200, b" " * 2000), chunked(_chunks(b" " * 2000, [500] * 4))], ids=["whole", "in chunks"])
+@pytest.mark.parametrize("step", [answer(200, b" " * 2000), chunked(in_chunks(b" " * 2000, [500] * 4))], ids=["whole", "in chunks"])
 def test_an_answer_without_end_is_cut(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client._transport, "LARGEST", 1000)
+    monkeypatch.setattr(_message, "LARGEST", 1000)
     with Server([step]) as server, pytest.raises(Unreachable, match="larger than"):
         server.client(2).get("/x")
 

@@ -13,13 +13,17 @@ So both limits stand here, where every byte passes.
 
 from __future__ import annotations
 
+import http.client
 import io
 import time
 import typing as t
 
-from ._errors import ProbeError
-
+#: Several whole TLS records (16 KiB each): the default of 8 KiB reads each in two.
 BUFFER_BYTES = 65536
+
+
+class TooLargeError(http.client.HTTPException):
+    """The answer has more bytes than it may have."""
 
 
 class Pipe(t.Protocol):
@@ -54,8 +58,14 @@ class Wire:
         self.received += count
         self._left -= count
         if self._left < 0:
-            raise ProbeError("too_large", "its answer is larger than the cap")
+            raise TooLargeError("its answer is larger than the cap")
         return count
+
+    def answer(self, method: str) -> http.client.HTTPResponse:
+        """The answer's head; its body is read from what is returned."""
+        response = http.client.HTTPResponse(t.cast(t.Any, self), method=method)
+        response.begin()
+        return response
 
     def makefile(self, mode: str, *_args: t.Any, **_kwargs: t.Any) -> io.BufferedReader:
         return io.BufferedReader(_Reader(self), BUFFER_BYTES)
