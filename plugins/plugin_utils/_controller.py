@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -19,8 +20,24 @@ from ..module_utils._errors import Error
 from ..module_utils._module import failure
 from ..module_utils._spec import Context, Params, Result, Spec
 
+#: How ansible-core begins the line in which it repeats all options of a task, at ANSIBLE_DEBUG, those with no_log too.
+_REPEATED = "done with _execute_module"
 
-class ControllerAction(ActionBase):
+
+class ModuleAction(ActionBase):
+    """Runs the module of the same name where the connection leads, and keeps its options out of ansible-core's debug output."""
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        result.update(self._execute_module(task_vars=task_vars))
+        return result
+
+    def _execute_module(self, *arguments: t.Any, **options: t.Any) -> Result:
+        with _options_hidden():
+            return t.cast(Result, super()._execute_module(*arguments, **options))
+
+
+class ControllerAction(ModuleAction):
     """``SPEC`` and ``RUN`` are those of the module of the same name; an action that has no module of its own work is ``ALWAYS_HERE``."""
 
     SPEC: t.ClassVar[Spec]
@@ -31,11 +48,10 @@ class ControllerAction(ActionBase):
     _supports_async = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        result: Result = super().run(tmp, task_vars)
         self.variables = task_vars or {}
         if not self.ALWAYS_HERE and self._connection.transport != "local":
-            result.update(self._execute_module(task_vars=task_vars))
-            return result
+            return super().run(tmp, task_vars)
+        result: Result = ActionBase.run(self, tmp, task_vars)
         _validation, params = self.validate_argument_spec(**self.SPEC.arguments())
         try:
             result.update(type(self).RUN(params, self.context()))
@@ -50,3 +66,19 @@ class ControllerAction(ActionBase):
 
     def say(self, text: str) -> None:
         Display().display(f"{self.variables.get('inventory_hostname', 'localhost')}: {text}")
+
+
+@contextlib.contextmanager
+def _options_hidden() -> t.Iterator[None]:
+    display = Display()
+    told = display.debug
+
+    def debug(message: str, *arguments: t.Any, **options: t.Any) -> None:
+        told(f"{_REPEATED}; its options are not shown" if message.startswith(_REPEATED) else message, *arguments, **options)
+
+    # On the instance that ansible-core writes to, which in a worker is ours alone.
+    display.debug = debug
+    try:
+        yield
+    finally:
+        del display.debug
