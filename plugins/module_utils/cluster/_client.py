@@ -267,7 +267,7 @@ class Client:
         return parsed
 
     def _garbled(self, method: str, path: str) -> Unreachable:
-        return Unreachable(f"what {self.connection.host} answered to {method} {path} is no whole JSON object; is it an API server, and is no proxy between?")
+        return Unreachable(f"what {self.connection.host} answered to {method} {path} is not a JSON object; is it an API server, or does a proxy answer for it?")
 
     def _attempt(self, method: str, target: str, payload: Raw | None, kind: str) -> tuple[int, Raw]:
         what = f"{method} {target.partition('?')[0]}"

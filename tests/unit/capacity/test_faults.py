@@ -35,8 +35,8 @@ FAULTS: dict[str, tuple[Step, type[Error], str]] = {
     "401": (refuse(401, "Unauthorized"), Unauthorized, "check the kubeconfig or token"),
     "500": (refuse(500, "InternalError"), ApiError, "HTTP 500"),
     "broken off": (cut(HALF, 9999), Unreachable, "IncompleteRead"),
-    "truncated JSON": (answer(200, HALF), Unreachable, "is no list of an API server|no whole JSON object"),
-    "another server": (answer(200, b"<html>"), Unreachable, "no whole JSON object|no list"),
+    "truncated JSON": (answer(200, HALF), Unreachable, "is no list of an API server|not a JSON object"),
+    "another server": (answer(200, b"<html>"), Unreachable, "not a JSON object|no list"),
     "another list": (answer(200, b'{"items": ["x"], "metadata": {}}'), Unreachable, "is no list of an API server"),
 }
 
