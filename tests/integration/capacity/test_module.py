@@ -113,7 +113,7 @@ def test_waiting_ends_as_soon_as_there_is_room(lab: RunningLab, tmp_path: pathli
 @pytest.mark.parametrize(
     ("options", "environment", "said"),
     [
-        ({"kubeconfig": "/nowhere/config"}, {}, "cannot be used: Invalid kube-config file"),
+        ({"kubeconfig": "/nowhere/config"}, {}, "cannot be used: there is no such file"),
         ({"host": "https://127.0.0.1:9", "api_key": "sk-very-secret"}, {}, "did not answer GET"),
         ({"kubeconfig": SECRETIVE}, {}, "did not answer GET"),
         ({"resources": {"nvidia.com/gpu": "many"}}, {}, "'many' is not a quantity"),
