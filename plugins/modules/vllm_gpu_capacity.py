@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_gpu_capacity
-short_description: Tell whether replicas of a pod fit on the cluster, where, and if not, why
+short_description: Check whether replicas of a pod fit on the cluster, where, and if not, why
 author:
   - The inference.vllm authors (@inference-vllm)
 description:
-  - Answers for one pod and a number of replicas what the scheduler of Kubernetes would do with them now,
-    by the same rules, C(nodeSelector), affinity, taints, resources of every name, pod slots, topology spread and quota,
-    and node by node, since eight free GPUs on eight nodes are not room for one pod that needs eight.
-  - The answer is advice and never a reservation. RV(consistent_at) says at which moment it was true.
-  - A rule that is not modelled makes the answer V(unknown) and is named; it never makes it V(true).
-  - A node that is NotReady counts as out, though the scheduler itself would still bind to it until it is tainted.
-  - Room that could be had only by evicting pods of lower priority is reported and never assumed.
+  - Predicts for one pod and a number of replicas what the Kubernetes scheduler would do with them now,
+    by the same rules, C(nodeSelector), affinity, taints, every resource name, pod slots, topology spread and quota,
+    and node by node, since eight free GPUs on eight nodes are no capacity for one pod that needs eight.
+  - RV(consistent_at) says at which moment the answer was true.
+  - A rule that is not modeled makes the verdict V(inconclusive) and is named; it never makes it V(pass).
+  - A node that is NotReady is left out, though the scheduler itself would still bind pods to it until it is tainted.
+  - Capacity that only preemption of pods with lower priority would free is reported and never counted.
 extends_documentation_fragment:
   - inference.vllm._attributes
   - inference.vllm._attributes.reads_only
@@ -25,11 +25,11 @@ extends_documentation_fragment:
   - inference.vllm._kubernetes
 options:
   namespace:
-    description: Namespace that the pods will be in. Its ResourceQuotas and LimitRanges are counted.
+    description: Namespace of the pods. Its ResourceQuotas and LimitRanges are applied.
     type: str
     default: default
   replicas:
-    description: How many of the pod are wanted in all, also when they replace others.
+    description: Number of replicas in all, including those that replace running pods.
     type: int
     default: 1
   pod_template:
@@ -68,7 +68,7 @@ options:
     type: str
   replaces:
     description:
-      - Pods of ReplicaSets and StatefulSets in O(namespace) that give way to the new ones, so that their room counts as free at the end.
+      - Pods of ReplicaSets and StatefulSets in O(namespace) that the new ones replace, so that what they hold counts as free at the end.
     type: dict
     suboptions:
       release:
@@ -79,13 +79,13 @@ options:
         type: dict
       strategy:
         description:
-          - How they give way. V(auto) asks whether the pods fit at the end, and recommends in RV(strategy) how to get there.
-          - With V(RollingUpdate) the pods fit only if the update can run to its end with the old pods leaving one by one.
+          - How they are replaced. V(auto) checks whether the pods fit at the end, and recommends in RV(strategy) how to get there.
+          - With V(RollingUpdate) the pods fit only if the update can finish while the old pods leave one by one.
         type: str
         choices: [auto, RollingUpdate, Recreate]
         default: auto
       max_surge:
-        description: Extra pods of a rolling update, a number or a percentage.
+        description: Surge pods of a rolling update, a number or a percentage.
         type: str
         default: "1"
       max_unavailable:
@@ -94,14 +94,13 @@ options:
         default: "0"
   fail_on:
     description:
-      - Answers that fail the task. By default the module only answers.
-      - V(no_room) fails when the pods do not fit, V(unknown) when that cannot be told.
+      - Verdicts that fail the task. By default the module only reports.
     type: list
     elements: str
-    choices: [no_room, unknown]
+    choices: [fail, inconclusive]
     default: []
   wait:
-    description: Look again until the pods fit.
+    description: Check again until the pods fit.
     type: bool
     default: false
   wait_timeout:
@@ -109,15 +108,15 @@ options:
     type: float
     default: 1800
   wait_sleep:
-    description: Seconds between the first two looks with O(wait). Each further pause is twice as long, with some jitter, up to 60 seconds.
+    description: Seconds between the first two checks with O(wait). Each further pause is twice as long, with some jitter, up to 60 seconds.
     type: float
     default: 10
   timeout:
-    description: Seconds that one look may take in all.
+    description: Seconds that one check may take in all.
     type: float
     default: 30
 notes:
-  - With O(wait) an action plugin of the same name does the looking in the controller, and prints a line after each look.
+  - An action plugin of the same name runs in the controller, so that O(wait) can print a line after each check.
 """
 
 EXAMPLES = r"""
@@ -180,31 +179,36 @@ EXAMPLES = r"""
         operator: Exists
     wait: true
     wait_timeout: 600
-    fail_on: [no_room, unknown]
+    fail_on: [fail, inconclusive]
 """
 
 RETURN = r"""
-fits:
+verdict:
   description:
-    - Whether all replicas fit, once the pods of O(replaces) have given way.
-    - A string, so that V(unknown) has a place; compare it, as in C(capacity.fits == 'true').
+    - V(pass) when all replicas fit, once the pods of O(replaces) are gone; V(fail) when they do not.
+    - V(inconclusive) when something decides that is not modeled, cannot be read, or depends on the order in which the scheduler picks nodes.
   type: str
   returned: when a pod is given
-  sample: "true"
+  sample: fail
+code:
+  description: A stable code of the cause, for instance V(no_capacity) or V(quota_exceeded). Empty when the verdict is V(pass).
+  type: str
+  returned: success
+  sample: no_capacity
 message:
-  description: The answer in one or two sentences.
+  description: The cause in one or two sentences.
   type: str
   returned: success
   sample: >-
     needs 2 GPUs on one node; the best node gpu-3 has 1 of 8 GPUs free;
     scaling `mistral-7b-development` in development to 0 would free 2 GPUs (2 on gpu-3).
 replicas:
-  description: The replicas that were asked about.
+  description: The number of replicas of the question.
   type: int
   returned: when a pod is given
   sample: 2
 certain:
-  description: How many of them the quotas let in and are placed in whatever order the scheduler takes the nodes.
+  description: How many of them the quotas allow and get a node, in whatever order the scheduler picks nodes.
   type: int
   returned: when a pod is given
   sample: 2
@@ -219,17 +223,17 @@ placements:
   returned: when a pod is given
   sample: {gpu-0: 1, gpu-1: 1}
 slots:
-  description: How many of the pod there is room for in all, quotas included. With rules between pods it is counted up to 100.
+  description: How many of the pod fit in all, quotas included. With rules between pods the count ends at 100.
   type: int
   returned: when a pod is given
   sample: 16
 requests:
-  description: What one pod asks for. Here and below C(cpu) is in thousandths of a core, C(memory) in bytes, everything else in whole units.
+  description: What one pod requests. Here and below C(cpu) is in thousandths of a core, C(memory) in bytes, everything else in whole units.
   type: dict
   returned: when a pod is given
   sample: {nvidia.com/gpu: 1, memory: 25769803776, cpu: 500}
 nodes:
-  description: The nodes that were looked at, those with room first, then those that come closest; at most 200 of them.
+  description: The nodes that were read, those with capacity first, then those that come closest; at most 200 of them.
   type: list
   elements: dict
   returned: when a pod is given
@@ -237,14 +241,14 @@ nodes:
     name:
       description: Name of the node.
       type: str
-    fits:
-      description: How many of the pod have room there.
+    slots:
+      description: How many of the pod fit there.
       type: int
     open:
-      description: Whether the pod may go there at all, were there room.
+      description: Whether the node accepts the pod at all, were there enough free.
       type: bool
     why:
-      description: Why it is out, each reason as the end of a sentence that begins with the node's name.
+      description: What keeps the pod off the node, each reason as the end of a sentence that begins with the node's name.
       type: list
       elements: str
       sample: [has 1 of 8 GPUs free]
@@ -252,16 +256,16 @@ nodes:
       description: How much is missing for one pod, by resource.
       type: dict
     allocatable:
-      description: What the node has for pods, for each resource that the pod asks for, and C(pods).
+      description: Allocatable of the node, for each resource that the pod requests, and C(pods).
       type: dict
     requested:
-      description: What its pods hold. Empty when RV(nodes[].open) is false.
+      description: What its pods request. Empty when RV(nodes[].open) is false.
       type: dict
     free:
       description: The difference. Empty when RV(nodes[].open) is false.
       type: dict
 nodes_seen:
-  description: How many nodes were looked at.
+  description: How many nodes were read.
   type: int
   returned: when a pod is given
   sample: 2
@@ -293,36 +297,36 @@ quota:
       description: Why the line refuses the pod, or cannot be judged, for another reason than its numbers. Empty otherwise.
       type: str
 surge:
-  description: Whether a rolling update with the extra pods of O(replaces.max_surge) can run to its end.
+  description: Whether a rolling update with the surge pods of O(replaces.max_surge) can finish.
   type: dict
   returned: when a pod is given
   contains:
     pods:
-      description: The number of extra pods.
+      description: The number of surge pods.
       type: int
-    fits:
-      description: V(true), V(false) or V(unknown).
+    verdict:
+      description: V(pass), V(fail) or V(inconclusive).
       type: str
     why:
-      description: What stops it, or empty.
+      description: What stands in the way, or empty.
       type: str
 strategy:
-  description: The recommended strategy, V(RollingUpdate) where RV(surge.fits) is V(true), else V(Recreate).
+  description: The recommended strategy, V(RollingUpdate) where RV(surge.verdict) is V(pass), else V(Recreate).
   type: str
   returned: when a pod is given
   sample: RollingUpdate
 downtime:
-  description: What the users of the model notice when RV(strategy) is followed.
+  description: What users of the model notice when RV(strategy) is followed.
   type: str
   returned: when a pod is given
   sample: "none: each new pod starts beside the old ones"
 replaced:
-  description: How many pods are there that O(replaces) names.
+  description: How many running pods O(replaces) selects.
   type: int
   returned: when a pod is given
   sample: 2
 holders:
-  description: Who holds what the pod needs on nodes that are open to it, lowest priority first; at most 200 of them.
+  description: Who holds what the pod needs on nodes that accept it, lowest priority first; at most 200 of them.
   type: list
   elements: dict
   returned: when a pod is given
@@ -334,7 +338,7 @@ holders:
       description: Its namespace.
       type: str
     resource:
-      description: The resource, the first extended one that the pod asks for, else C(memory).
+      description: The resource, the first extended one that the pod requests, else C(memory).
       type: str
     amount:
       description: How much of it is held.
@@ -348,7 +352,7 @@ holders:
     priority:
       description: The highest priority among its pods.
       type: int
-    makes_room:
+    frees_enough:
       description: Whether all replicas would fit without it. Tried for the first 20, and only where the replicas do not fit.
       type: bool
 evictable:
@@ -357,7 +361,7 @@ evictable:
   elements: str
   returned: when a pod is given
 unknown:
-  description: What was not modelled or could not be read, each in words.
+  description: What is not modeled or could not be read, each in words.
   type: list
   elements: str
   returned: success
@@ -409,7 +413,7 @@ consistent_at:
       description: The API server's version of that list.
       type: str
 looks:
-  description: How often the cluster was looked at.
+  description: How often the cluster was checked.
   type: int
   returned: success
   sample: 1
@@ -419,12 +423,12 @@ waited:
   returned: success
   sample: 0.0
 api_requests:
-  description: Requests that the last look sent.
+  description: Requests to the API server of the last check.
   type: int
   returned: success
   sample: 4
 api_bytes:
-  description: Bytes that the last look read.
+  description: Bytes that the last check read.
   type: int
   returned: success
   sample: 9642

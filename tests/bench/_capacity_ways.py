@@ -14,8 +14,8 @@ GPU = "nvidia.com/gpu"
 
 
 def ours() -> Json:
-    from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
-    from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, connect
+    from plugins.module_utils.capacity import _query, _question, _reader
+    from plugins.module_utils.cluster._connection import Connection, connect
 
     if os.environ.get("BENCH_SCAN"):
         _reader.NODES_PER_POD = 0
@@ -23,7 +23,7 @@ def ours() -> Json:
     connection = Connection(host=url, authorization=lambda: None) if url else connect({"kubeconfig": os.environ["KUBECONFIG"]})
     params = {"namespace": "bulk", "replicas": 3, "resources": {GPU: 2}, "node_selector": {"node-type": "gpu"}}
     cpu = time.process_time()
-    found = _look.look(connection, _request.request(params), 300)
+    found = _query.look(connection, _question.question(params), 300)
     return {"answer": found["slots"], "requests": found["api_requests"], "bytes": found["api_bytes"], "look_cpu": time.process_time() - cpu}
 
 

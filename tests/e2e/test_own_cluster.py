@@ -14,7 +14,8 @@ from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection
 
 from lab._cluster import apply_node
 from lab._nodes import SIMULATED, Node
-from lab.testing import RunningLab
+from plugins.module_utils.capacity import _query, _question
+from plugins.module_utils.cluster._connection import connect
 from tests.e2e.conftest import play
 
 ASKED = {
@@ -56,16 +57,16 @@ def test_the_commands_prepare_a_cluster(lab: RunningLab, bare: str) -> None:
 
     def found() -> dict[str, t.Any]:
         params = {"namespace": namespace, "replicas": 1, **ASKED, "node_selector": {**ASKED["node_selector"], "kubernetes.io/hostname": bare}}
-        return _look.look(connect({"kubeconfig": str(lab.kubeconfig("operator"))}), _request.request(params), 30)
+        return _query.look(connect({"kubeconfig": str(lab.kubeconfig("operator"))}), _question.question(params), 30)
 
     try:
         run("Prepare the cluster")
         before = found()
-        assert before["fits"] == "false"
+        assert before["verdict"] == "fail"
         assert "has nvidia.com/gpu" in before["message"]
         run("kind")
         after = found()
-        assert (after["fits"], after["placements"]) == ("true", {bare: 1}), after["message"]
+        assert (after["verdict"], after["placements"]) == ("pass", {bare: 1}), after["message"]
         assert lab.client("operator").get(f"/api/v1/namespaces/{namespace}/secrets/vllm-api-key")["data"]
     finally:
         lab.client("admin").delete(f"/api/v1/namespaces/{namespace}")

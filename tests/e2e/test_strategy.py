@@ -34,7 +34,7 @@ def test_a_downtime_needs_permission_and_is_told_before_it_comes(site: Site) -> 
     refused = site.play()
     assert refused.code == 2, refused.tail
     assert "no further pod fits beside the ones that serve" in refused.words
-    assert "the quota gpus leaves no room for an extra pod" in refused.words
+    assert "the quota gpus does not allow a surge pod" in refused.words
     assert "Set vllm_allow_downtime, or free GPUs" in refused.words
     assert (site.objects(), site.rows(model)) == before
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which nodes one pod may use, by what stands on the node alone; and how many such pods it has room for."""
+"""Which nodes one pod may use, by what stands on the node alone; and how many such pods it has capacity for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import collections.abc as c
 import dataclasses
 
 from . import _labels, _quantity
-from ._objects import HostPort, Node, Pod, ports_clash
-from ._requests import Amounts, Json
+from ._objects import HostPort, NodeFacts, PodFacts, ports_clash
+from ._pod_resources import Amounts, Json
 from ._wanted import Wanted
 
 _UNSCHEDULABLE: Json = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -31,13 +31,13 @@ class Reason:
 
 
 @dataclasses.dataclass(frozen=True)
-class Room:
-    """What a node has left. ``fits`` is how many of the wanted pod that is, by resources and ports alone."""
+class NodeCapacity:
+    """What a node has left. ``slots`` is how many of the wanted pod that is, by resources and ports alone."""
 
-    node: Node
+    node: NodeFacts
     requested: Amounts
     pods: int
-    fits: int
+    slots: int
     reasons: tuple[Reason, ...]
 
     def free(self, name: str) -> int:
@@ -58,20 +58,20 @@ def untolerated(taints: c.Iterable[Json], tolerations: c.Sequence[Json]) -> Json
     return None
 
 
-def selected(pod: Wanted, node: Node) -> bool:
+def selected(pod: Wanted, node: NodeFacts) -> bool:
     """nodeSelector and required node affinity together."""
     if any(node.labels.get(key) != value for key, value in pod.node_selector.items()):
         return False
     return pod.node_affinity is None or _labels.node_matches(pod.node_affinity, node.labels, node.name)
 
 
-def excluded(pod: Wanted, node: Node) -> Reason | None:
+def excluded(pod: Wanted, node: NodeFacts) -> Reason | None:
     """The first reason that no freeing of resources could remove."""
     missing = {key: value for key, value in pod.node_selector.items() if node.labels.get(key) != value}
     if missing:
         return Reason("selector", f"lacks the label {_labels.in_words(missing)}")
     if pod.node_affinity is not None and not _labels.node_matches(pod.node_affinity, node.labels, node.name):
-        return Reason("affinity", "is not matched by the pod's required node affinity")
+        return Reason("affinity", "does not match the pod's required node affinity")
     if node.unschedulable and not tolerated(_UNSCHEDULABLE, pod.tolerations):
         return Reason("cordoned", "is cordoned")
     if not node.ready:
@@ -79,11 +79,11 @@ def excluded(pod: Wanted, node: Node) -> Reason | None:
     taint = untolerated(node.taints, pod.tolerations)
     if taint:
         value = f"={taint['value']}" if taint.get("value") else ""
-        return Reason("taint", f"has the taint {taint.get('key')}{value}:{taint.get('effect')}, which is not tolerated")
+        return Reason("taint", f"has the taint {taint.get('key')}{value}:{taint.get('effect')}, which the pod does not tolerate")
     return None
 
 
-def room(pod: Wanted, node: Node, pods: c.Iterable[Pod]) -> Room:
+def node_capacity(pod: Wanted, node: NodeFacts, pods: c.Iterable[PodFacts]) -> NodeCapacity:
     """Sums what the node's pods hold. A nominated pod counts for pods of lower or equal priority."""
     requested: Amounts = {}
     taken: set[HostPort] = set()
@@ -95,29 +95,29 @@ def room(pod: Wanted, node: Node, pods: c.Iterable[Pod]) -> Room:
         taken |= other.host_ports
         for name, amount in other.requests.items():
             requested[name] = requested.get(name, 0) + amount
-    partial = Room(node, requested, count, 0, ())
+    partial = NodeCapacity(node, requested, count, 0, ())
     clash = ports_clash(pod.host_ports, taken)
     reasons = [*_short(pod, partial)]
     if clash:
-        reasons.append(Reason("ports", f"has its port {clash[2]}/{clash[0]} taken"))
-    return Room(node, requested, count, 0 if reasons else _how_many(pod, partial), tuple(reasons))
+        reasons.append(Reason("ports", f"has its host port {clash[2]}/{clash[0]} in use"))
+    return NodeCapacity(node, requested, count, 0 if reasons else _how_many(pod, partial), tuple(reasons))
 
 
-def _how_many(pod: Wanted, room: Room) -> int:
-    most = room.free("pods")
+def _how_many(pod: Wanted, capacity: NodeCapacity) -> int:
+    most = capacity.free("pods")
     for name, amount in pod.requests.items():
         if amount > 0:
-            most = min(most, room.free(name) // amount)
+            most = min(most, capacity.free(name) // amount)
     return min(most, 1) if pod.host_ports else most
 
 
-def _short(pod: Wanted, room: Room) -> c.Iterator[Reason]:
-    if room.free("pods") < 1:
-        yield Reason("pods", f"has all of its {room.node.allocatable.get('pods', 0)} pod slots taken", "pods", 1)
+def _short(pod: Wanted, capacity: NodeCapacity) -> c.Iterator[Reason]:
+    if capacity.free("pods") < 1:
+        yield Reason("pods", f"has all {capacity.node.allocatable.get('pods', 0)} pod slots in use", "pods", 1)
     for name, amount in sorted(pod.requests.items(), key=lambda item: (item[0] in ("cpu", "memory"), item[0])):
-        free = room.free(name)
+        free = capacity.free(name)
         if amount > 0 and free < amount:
-            allocatable = room.node.allocatable.get(name, 0)
+            allocatable = capacity.node.allocatable.get(name, 0)
             have, whole = _quantity.in_words(name, max(free, 0)), _quantity.in_words(name, allocatable)
             text = f"has {have} of {whole} {_quantity.noun(name)} free" if allocatable else f"has no {name}"
             yield Reason("resource", text, name, amount - free)

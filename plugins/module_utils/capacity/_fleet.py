@@ -13,8 +13,8 @@ import collections.abc as c
 import dataclasses
 import typing as t
 
-from . import _quantity, _requests
-from ._objects import Node, Pod
+from . import _pod_resources, _quantity
+from ._objects import NodeFacts, PodFacts
 
 _POOLS = (
     "cloud.google.com/gke-nodepool",
@@ -48,12 +48,12 @@ class Group:
         return {**row, "fragmentation": round(100 * (self.free - whole) / self.free) if self.free else 0}
 
 
-def groups(nodes: c.Iterable[Node], pods: c.Mapping[str, c.Sequence[Pod]]) -> list[Group]:
+def groups(nodes: c.Iterable[NodeFacts], pods: c.Mapping[str, c.Sequence[PodFacts]]) -> list[Group]:
     """Free is counted on nodes that are Ready and not cordoned; the others stand under ``closed``."""
     found: dict[tuple[str, str, str], Group] = {}
     for node in nodes:
         for resource, amount in node.allocatable.items():
-            if _requests.extended(resource) and amount:
+            if _pod_resources.extended(resource) and amount:
                 key = (_label(node, _POOLS), _label(node, _PRODUCTS), resource)
                 _count(found.setdefault(key, Group(*key)), node, sum(pod.requests.get(resource, 0) for pod in pods.get(node.name, ())))
     return [found[key] for key in sorted(found)]
@@ -66,12 +66,12 @@ def message(found: c.Sequence[Group]) -> str:
     for group in found:
         noun = _quantity.noun(group.resource)
         what = f"{group.free} of {group.allocatable} {noun} free" + (f" ({group.product})" if group.product else "")
-        closed = f", {group.closed} of {group.nodes} nodes closed" if group.closed else ""
+        closed = f", {group.closed} of {group.nodes} nodes cordoned or NotReady" if group.closed else ""
         parts.append(f"{group.pool or 'nodes without a pool'}: {what}, at most {group.largest_slot} on one node{closed}")
     return "; ".join(parts) + "."
 
 
-def _count(group: Group, node: Node, used: int) -> None:
+def _count(group: Group, node: NodeFacts, used: int) -> None:
     amount = node.allocatable[group.resource]
     group.nodes += 1
     group.allocatable += amount
@@ -85,5 +85,5 @@ def _count(group: Group, node: Node, used: int) -> None:
     group.whole += free if used == 0 else 0
 
 
-def _label(node: Node, keys: c.Iterable[str]) -> str:
+def _label(node: NodeFacts, keys: c.Iterable[str]) -> str:
     return next((node.labels[key] for key in keys if node.labels.get(key)), "")

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import collections.abc as c
 
-from . import _requests
-from ._requests import Json, Millis
+from . import _pod_resources
+from ._pod_resources import Json, Millis
 
 #: Requests and limits of what a limit is about, by its name in the refusal.
 _Measured = tuple[str, Millis, Millis]
@@ -32,14 +32,14 @@ def refusal(ranges: c.Sequence[Json], spec: Json) -> str:
     containers = [_measured(entry, f"container {entry.get('name', '?')}") for entry in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))]
     # The pod as a whole is measured without its overhead.
     bare = {**spec, "overhead": None}
-    whole = ("the pod", _requests.requests(bare, None, "the pod template"), _requests.limits(bare, "the pod template"))
+    whole = ("the pod", _pod_resources.requests(bare, None, "the pod template"), _pod_resources.limits(bare, "the pod template"))
     for broken in _contradictions(spec, containers):
         return broken
     for kind, measured in (("Container", containers), ("Pod", [whole])):
         for name, entry in _entries(ranges, kind):
             for what in measured:
                 for broken in _broken(entry, what):
-                    return f"the LimitRange {name} refuses it: {broken}"
+                    return f"the LimitRange {name} rejects it: {broken}"
     return ""
 
 
@@ -49,10 +49,10 @@ def _contradictions(spec: Json, containers: c.Sequence[_Measured]) -> c.Iterator
     for what, requests, limits in (*containers, (pod, asked, most)):
         for name in requests:
             if requests[name] > limits.get(name, requests[name]):
-                yield f"{what} requests more {name} than its limit, which is the namespace's default where it states none"
-    aggregate = _requests.requests({**spec, "resources": None, "overhead": None}, None, "the pod template")
+                yield f"{what} requests more {name} than its limit, which is the namespace's default where none is set"
+    aggregate = _pod_resources.requests({**spec, "resources": None, "overhead": None}, None, "the pod template")
     for name in asked:
-        if _requests.pod_level_name(name) and aggregate.get(name, 0) > asked[name]:
+        if _pod_resources.pod_level_name(name) and aggregate.get(name, 0) > asked[name]:
             yield f"its containers request more {name} than the pod as a whole"
     for what, _own, limits in containers:
         for name in limits:
@@ -69,22 +69,22 @@ def _entries(ranges: c.Iterable[Json], kind: str) -> c.Iterator[tuple[str, Json]
 
 def _measured(part: Json, where: str) -> _Measured:
     resources = part.get("resources") or {}
-    return where, _requests.stored(resources.get("requests"), where), _requests.stored(resources.get("limits"), where)
+    return where, _pod_resources.stored(resources.get("requests"), where), _pod_resources.stored(resources.get("limits"), where)
 
 
 def _broken(entry: Json, measured: _Measured) -> c.Iterator[str]:
     what, requests, limits = measured
-    for name, least in _requests.stored(entry.get("min"), "LimitRange: min").items():
+    for name, least in _pod_resources.stored(entry.get("min"), "LimitRange: min").items():
         if name not in requests:
             yield f"{what} must request {name}, at least {entry['min'][name]}"
         elif min(requests[name], limits.get(name, requests[name])) < least:
-            yield f"{what} takes less {name} than {entry['min'][name]}"
-    for name, most in _requests.stored(entry.get("max"), "LimitRange: max").items():
+            yield f"{what} has less {name} than the minimum of {entry['min'][name]}"
+    for name, most in _pod_resources.stored(entry.get("max"), "LimitRange: max").items():
         if name not in limits:
             yield f"{what} must have a limit of {name}, at most {entry['max'][name]}"
         elif max(limits[name], requests.get(name, 0)) > most:
-            yield f"{what} takes more {name} than {entry['max'][name]}"
-    for name, ratio in _requests.stored(entry.get("maxLimitRequestRatio"), "LimitRange: maxLimitRequestRatio").items():
+            yield f"{what} has more {name} than the maximum of {entry['max'][name]}"
+    for name, ratio in _pod_resources.stored(entry.get("maxLimitRequestRatio"), "LimitRange: maxLimitRequestRatio").items():
         if not requests.get(name) or not limits.get(name):
             yield f"{what} must have a request and a limit of {name}"
         elif limits[name] * 1000 > ratio * requests[name]:

@@ -12,14 +12,13 @@ from __future__ import annotations
 from .._spec import Context, Params, Result, Spec
 from ..cluster._connection import connect
 from ..cluster._options import kubernetes_options, with_environment
-from . import _look, _request
-from ._options import FAILURES, OPTIONS
+from . import _query, _question
 
-SPEC = Spec({**kubernetes_options(), **OPTIONS}, mutually_exclusive=(("pod_template", "resources"),))
+SPEC = Spec({**kubernetes_options(), **_question.OPTIONS}, mutually_exclusive=(("pod_template", "resources"),))
 
 
 def run(params: Params, context: Context) -> Result:
-    request = _request.request(params)
-    result = _look.until(connect(with_environment(params)), request, params, context.say)
-    failed = FAILURES.get(result.get("fits", "")) in params["fail_on"]
+    question = _question.question(params)
+    result = _query.until(connect(with_environment(params)), question, params, context.say)
+    failed = result.get("verdict") in params["fail_on"]
     return {**result, "changed": False, **({"failed": True, "msg": result["message"]} if failed else {})}

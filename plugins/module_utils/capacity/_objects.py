@@ -13,8 +13,8 @@ import collections.abc as c
 import dataclasses
 import ipaddress
 
-from . import _requests
-from ._requests import Amounts, Json
+from . import _pod_resources
+from ._pod_resources import Amounts, Json
 
 #: (protocol, host IP, port) that only one pod of a node may hold.
 HostPort = tuple[str, str, int]
@@ -24,7 +24,7 @@ _ANY_IP = str(ipaddress.IPv4Address(0))
 
 
 @dataclasses.dataclass(frozen=True)
-class Node:
+class NodeFacts:
     """A node as the scheduler sees it, with the kubelet's readiness, which the scheduler does not read."""
 
     name: str
@@ -35,7 +35,7 @@ class Node:
     allocatable: Amounts
 
     @classmethod
-    def parse(cls, manifest: Json) -> Node:
+    def parse(cls, manifest: Json) -> NodeFacts:
         metadata, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
         ready = any(entry.get("type") == "Ready" and entry.get("status") == "True" for entry in status.get("conditions") or ())
         return cls(
@@ -44,7 +44,7 @@ class Node:
             taints=tuple(spec.get("taints") or ()),
             unschedulable=bool(spec.get("unschedulable")),
             ready=ready,
-            allocatable=_requests.amounts(_requests.stored(status.get("allocatable"), f"node {metadata['name']}: allocatable")),
+            allocatable=_pod_resources.amounts(_pod_resources.stored(status.get("allocatable"), f"node {metadata['name']}: allocatable")),
         )
 
 
@@ -73,7 +73,7 @@ class Shape:
     def of(cls, spec: Json, where: str) -> Shape:
         return cls(
             spec=spec,
-            requests=_requests.amounts(_requests.requests(spec, None, where)),
+            requests=_pod_resources.amounts(_pod_resources.requests(spec, None, where)),
             priority=spec.get("priority") or 0,
             claims=bool(spec.get("resourceClaims")),
             host_ports=host_ports(spec),
@@ -82,7 +82,7 @@ class Shape:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pod:
+class PodFacts:
     """A pod that holds its requests on ``node``: bound to it, or nominated for it."""
 
     namespace: str
@@ -101,7 +101,7 @@ class Pod:
     anti_terms: tuple[Term, ...]
 
     @classmethod
-    def parse(cls, manifest: Json) -> Pod:
+    def parse(cls, manifest: Json) -> PodFacts:
         """``manifest`` may bring its ``shape``, where the text of its spec has been read before."""
         metadata, spec, status = manifest["metadata"], manifest.get("spec") or {}, manifest.get("status") or {}
         namespace, labels = metadata.get("namespace", ""), metadata.get("labels") or {}
@@ -113,7 +113,7 @@ class Pod:
             name=metadata["name"],
             node=spec.get("nodeName") or status.get("nominatedNodeName") or "",
             labels=labels,
-            requests=shape.requests if _requests.settled(spec, status) else _requests.amounts(_requests.requests(spec, status, where)),
+            requests=shape.requests if _pod_resources.settled(spec, status) else _pod_resources.amounts(_pod_resources.requests(spec, status, where)),
             priority=shape.priority,
             terminating=bool(metadata.get("deletionTimestamp")),
             nominated=not spec.get("nodeName"),

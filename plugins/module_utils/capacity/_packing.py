@@ -14,7 +14,7 @@ import collections.abc as c
 import dataclasses
 import itertools
 
-from ._filters import Room
+from ._filters import NodeCapacity
 from ._rules import Rules
 
 #: States that are looked at before the search says that it cannot tell, and how many replicas deep it goes.
@@ -35,13 +35,13 @@ class _Exhausted(Exception):
     """The search has used its budget."""
 
 
-def pack(rooms: c.Sequence[Room], rules: Rules | None, most: int) -> Packing:
-    """At most ``most`` replicas into ``rooms``."""
-    usable = [room for room in rooms if room.fits > 0]
+def pack(capacities: c.Sequence[NodeCapacity], rules: Rules | None, most: int) -> Packing:
+    """At most ``most`` replicas into ``capacities``."""
+    usable = [capacity for capacity in capacities if capacity.slots > 0]
     if rules is None:
         return _independent(usable, most)
     if rules.dynamic() == 0:
-        return _independent([room for room in usable if rules.forbids(room.node) is None], most)
+        return _independent([capacity for capacity in usable if rules.forbids(capacity.node) is None], most)
     run = _Run(usable, rules)
     if rules.dynamic() == 1:
         # One rule alone is monotonic: placing a replica elsewhere never takes a domain away, so every order ends the same.
@@ -51,19 +51,19 @@ def pack(rooms: c.Sequence[Room], rules: Rules | None, most: int) -> Packing:
         certain, possible = run.explore(most)
     except _Exhausted:
         run.reset()
-        return Packing(1 if run.choices() and most else 0, min(most, sum(room.fits for room in usable)), run.greedy(most))
+        return Packing(1 if run.choices() and most else 0, min(most, sum(capacity.slots for capacity in usable)), run.greedy(most))
     return Packing(certain, possible, run.best(most))
 
 
-def _independent(usable: c.Sequence[Room], most: int) -> Packing:
-    """Without rules between pods the rooms simply add up; the replicas go to the emptiest node each time."""
-    total = min(most, sum(room.fits for room in usable))
-    left = {room.node.name: room.fits for room in usable}
+def _independent(usable: c.Sequence[NodeCapacity], most: int) -> Packing:
+    """Without rules between pods the capacities simply add up; the replicas go to the emptiest node each time."""
+    total = min(most, sum(capacity.slots for capacity in usable))
+    left = {capacity.node.name: capacity.slots for capacity in usable}
     placements: dict[str, int] = {}
     level = max(left.values(), default=0)
     placed = 0
     while placed < total:
-        for name in sorted(name for name, room in left.items() if room >= level):
+        for name in sorted(name for name, slots in left.items() if slots >= level):
             if placed < total:
                 left[name] -= 1
                 placements[name] = placements.get(name, 0) + 1
@@ -75,25 +75,25 @@ def _independent(usable: c.Sequence[Room], most: int) -> Packing:
 class _Run:
     """One packing under way; every step can be taken back."""
 
-    def __init__(self, rooms: c.Sequence[Room], rules: Rules) -> None:
-        self._rooms = rooms
+    def __init__(self, capacities: c.Sequence[NodeCapacity], rules: Rules) -> None:
+        self._capacities = capacities
         self._rules = rules
-        self._left = [room.fits for room in rooms]
-        self._placed = [0] * len(rooms)
+        self._left = [capacity.slots for capacity in capacities]
+        self._placed = [0] * len(capacities)
         self._known: dict[object, tuple[int, int]] = {}
-        pairs = collections.Counter((key, room.node.labels[key]) for room in rooms for key in rules.topology_keys() if key in room.node.labels)
+        pairs = collections.Counter((key, capacity.node.labels[key]) for capacity in capacities for key in rules.topology_keys() if key in capacity.node.labels)
         shared = {pair for pair, nodes in pairs.items() if nodes > 1}
         numbers: dict[tuple[object, ...], int] = {}
-        self._kinds = [numbers.setdefault(rules.signature(room.node, shared), len(numbers)) for room in rooms]
+        self._kinds = [numbers.setdefault(rules.signature(capacity.node, shared), len(numbers)) for capacity in capacities]
 
     def choices(self) -> list[int]:
-        """One feasible node of each kind that can be told apart, the roomiest first."""
+        """One feasible node of each kind that can be told apart, the emptiest first."""
         found: dict[object, int] = {}
         for index, left in enumerate(self._left):
             if left:
                 found.setdefault((self._kinds[index], left, self._placed[index]), index)
-        order = sorted(found.values(), key=lambda index: (-self._left[index], self._rooms[index].node.name))
-        return [index for index in order if self._rules.forbids(self._rooms[index].node) is None]
+        order = sorted(found.values(), key=lambda index: (-self._left[index], self._capacities[index].node.name))
+        return [index for index in order if self._rules.forbids(self._capacities[index].node) is None]
 
     def greedy(self, most: int) -> dict[str, int]:
         for _pod in range(most):
@@ -143,7 +143,7 @@ class _Run:
     def _step(self, index: int, by: int) -> None:
         self._left[index] -= by
         self._placed[index] += by
-        self._rules.place(self._rooms[index].node, by)
+        self._rules.place(self._capacities[index].node, by)
 
     def _taken(self) -> dict[str, int]:
-        return {room.node.name: placed for room, placed in zip(self._rooms, self._placed, strict=True) if placed}
+        return {capacity.node.name: placed for capacity, placed in zip(self._capacities, self._placed, strict=True) if placed}

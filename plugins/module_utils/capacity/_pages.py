@@ -21,7 +21,7 @@ import re
 import typing as t
 
 from ._objects import Shape
-from ._requests import Json
+from ._pod_resources import Json
 
 _ITEM = b'{"metadata":{"name":"'
 _START = b'"items":['

@@ -13,8 +13,8 @@ import collections.abc as c
 import dataclasses
 import typing as t
 
-from . import _labels, _requests
-from ._requests import Json, Millis
+from . import _labels, _pod_resources
+from ._pod_resources import Json, Millis
 from ._wanted import Wanted
 
 
@@ -67,21 +67,21 @@ def allowed(found: c.Iterable[Row], replicas: int) -> int:
 
 def usage(manifest: Json, where: str) -> Usage:
     spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
-    return Usage(_requests.requests(spec, status, where), _requests.limits(spec, where))
+    return Usage(_pod_resources.requests(spec, status, where), _pod_resources.limits(spec, where))
 
 
 def _lines(quota: Json, pod: Wanted, replicas: int, given_back: c.Sequence[Usage]) -> c.Iterator[Row | None]:
     name = quota["metadata"]["name"]
     status = quota.get("status") or {}
-    hard = _requests.stored(status.get("hard") or (quota.get("spec") or {}).get("hard"), f"quota {name}: hard")
-    used = _requests.stored(status.get("used"), f"quota {name}: used")
+    hard = _pod_resources.stored(status.get("hard") or (quota.get("spec") or {}).get("hard"), f"quota {name}: hard")
+    used = _pod_resources.stored(status.get("used"), f"quota {name}: used")
     own = Usage(pod.stored_requests, pod.stored_limits)
     for resource, limit in sorted(hard.items()):
         each = _counted(resource, own)
         if each is None:
             continue
         back = sum(_counted(resource, usage) or 0 for usage in given_back)
-        unknown = "" if resource in used else "its use is not known yet: the quota controller has not counted it"
+        unknown = "" if resource in used else "the quota controller has not reported the usage yet"
         yield Row(name, resource, limit, used.get(resource, 0), each * replicas - back, each, _unspecified(resource, pod), unknown)
 
 
@@ -105,7 +105,7 @@ def _unspecified(resource: str, pod: Wanted) -> str:
         return ""
     for container in (*(pod.spec.get("containers") or ()), *(pod.spec.get("initContainers") or ())):
         if name not in ((container.get("resources") or {}).get(section or "requests") or {}):
-            return f"it makes every container state {resource}, and {container.get('name', 'one')} does not"
+            return f"every container must set {resource}, and {container.get('name', 'one')} does not"
     return ""
 
 

@@ -22,10 +22,10 @@ import gc
 import json
 
 from ..cluster._client import Forbidden
-from . import _around, _filters, _objects, _pages
-from ._objects import Node, Pod
-from ._snapshot import Snapshot
-from ._source import Source, restarted
+from . import _context, _filters, _objects, _pages
+from ._context import Source, restarted
+from ._objects import NodeFacts, PodFacts
+from ._placing import Snapshot
 from ._wanted import Wanted
 
 #: Pods of the first page: a cluster of at most so many is read in one request.
@@ -48,16 +48,16 @@ def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
     try:
         at, version, nodes = read_nodes(source, _labels_of(pod))
         pods = read_pods(source, pod, [node.name for node in nodes if _matters(pod, node)])
-        dra_nodes, dra_resources = _around.devices(source, pod)
+        dra_nodes, dra_resources = _context.devices(source, pod)
         return Snapshot(
             nodes=tuple(nodes),
             pods=by_node(pods, nodes),
-            namespaces=_around.namespaces(source, pod, pods),
+            namespaces=_context.namespaces(source, pod, pods),
             quotas=tuple(source.items(f"/api/v1/namespaces/{pod.namespace}/resourcequotas")),
-            replaced=tuple(_around.replaced(source, pod.namespace, replaced)),
-            volumes=_around.volumes(source, pod),
+            replaced=tuple(_context.replaced(source, pod.namespace, replaced)),
+            volumes=_context.volumes(source, pod),
             blind=tuple(source.blind),
-            dra_nodes=frozenset(node.name for node in nodes) if _around.EVERYWHERE in dra_nodes else dra_nodes,
+            dra_nodes=frozenset(node.name for node in nodes) if _context.EVERYWHERE in dra_nodes else dra_nodes,
             dra_resources=dra_resources,
             at=at,
             resource_version=version,
@@ -72,16 +72,16 @@ def confirmed(source: Source, pod: Wanted, snapshot: Snapshot, names: c.Collecti
     now = _now(source, pod, names)
     if all(now.get(name) == known[name] for name in names):
         return snapshot
-    changed = {name: now.get(name) for name in names}
-    nodes = tuple(node for each in snapshot.nodes if (node := changed.get(each.name, each) if each.name in changed else each))
+    # A node that is gone by now takes what it had with it.
+    nodes = tuple(now[node.name] if node.name in names else node for node in snapshot.nodes if node.name in now or node.name not in names)
     return dataclasses.replace(snapshot, nodes=nodes)
 
 
-def _now(source: Source, pod: Wanted, names: c.Collection[str]) -> dict[str, Node]:
+def _now(source: Source, pod: Wanted, names: c.Collection[str]) -> dict[str, NodeFacts]:
     if len(names) <= FEW:
         with contextlib.suppress(Forbidden):
             found = {name: source.one(f"{_NODES}/{name}") for name in names}
-            return {name: Node.parse(manifest) for name, manifest in found.items() if manifest}
+            return {name: NodeFacts.parse(manifest) for name, manifest in found.items() if manifest}
     return {node.name: node for node in read_nodes(source, _labels_of(pod))[2]}
 
 
@@ -90,7 +90,7 @@ def _labels_of(pod: Wanted) -> c.Mapping[str, str]:
     return {} if pod.rules_between_pods() else pod.node_selector
 
 
-def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, list[Node]]:
+def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, list[NodeFacts]]:
     """When and at which version they were read, and the nodes."""
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))} if labels else {}
@@ -102,7 +102,7 @@ def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, l
     return at, pages[0][0], [node for _version, nodes in pages for node in nodes]
 
 
-def read_pods(source: Source, pod: Wanted | None, names: c.Sequence[str]) -> list[Pod]:
+def read_pods(source: Source, pod: Wanted | None, names: c.Sequence[str]) -> list[PodFacts]:
     """The pods of the nodes ``names``; with rules between pods also those elsewhere that the rules are about."""
     ruled = pod is not None and pod.rules_between_pods()
     try:
@@ -117,15 +117,15 @@ def read_pods(source: Source, pod: Wanted | None, names: c.Sequence[str]) -> lis
         return []
 
 
-def by_node(pods: c.Iterable[Pod], nodes: c.Iterable[Node]) -> dict[str, list[Pod]]:
-    found: dict[str, list[Pod]] = {node.name: [] for node in nodes}
+def by_node(pods: c.Iterable[PodFacts], nodes: c.Iterable[NodeFacts]) -> dict[str, list[PodFacts]]:
+    found: dict[str, list[PodFacts]] = {node.name: [] for node in nodes}
     for pod in pods:
         if pod.node in found:
             found[pod.node].append(pod)
     return found
 
 
-def _each(source: Source, names: c.Sequence[str]) -> list[Pod]:
+def _each(source: Source, names: c.Sequence[str]) -> list[PodFacts]:
     """One list per node, and one of the pods that are nominated for a node but not on it yet."""
     selectors = ["spec.nodeName=,status.nominatedNodeName!=", *(f"spec.nodeName={name}" for name in names)]
     threads = concurrent.futures.ThreadPoolExecutor(max_workers=min(THREADS, len(selectors)))
@@ -137,40 +137,40 @@ def _each(source: Source, names: c.Sequence[str]) -> list[Pod]:
     return [pod for pods in lists for pod in pods]
 
 
-def _of_selector(source: Source, selector: str) -> list[Pod]:
+def _of_selector(source: Source, selector: str) -> list[PodFacts]:
     # resourceVersion=0 is served from the watch cache's index; without it an old etcd is asked for every pod.
     query = {"fieldSelector": f"{selector},{_LIVE}", "resourceVersion": "0"}
-    return source.taken(_PODS, source.client.raw("GET", _PODS, query), lambda page: [Pod.parse(item) for item in _pages.every(page)])
+    return source.taken(_PODS, source.client.raw("GET", _PODS, query), lambda page: [PodFacts.parse(item) for item in _pages.every(page)])
 
 
-def _scan(source: Source, ruled: Wanted | None, names: c.Iterable[str]) -> list[Pod]:
+def _scan(source: Source, ruled: Wanted | None, names: c.Iterable[str]) -> list[PodFacts]:
     wanted = frozenset(name.encode() for name in names)
     terms = [] if ruled is None else [*ruled.anti_terms, *ruled.affinity_terms]
     everywhere = any(term.namespace_selector is not None for term in terms)
     about = set() if ruled is None else {ruled.namespace, *(name for term in terms for name in term.namespaces)}
     also = [_ANTI, *(f'"namespace":"{name}"'.encode() for name in about)]
 
-    def take(page: bytes) -> list[Pod]:
+    def take(page: bytes) -> list[PodFacts]:
         items = _pages.whole(page) if everywhere else _pages.pods(page, wanted, also)
-        return [Pod.parse(item) for item in items if _objects.counts(item)]
+        return [PodFacts.parse(item) for item in items if _objects.counts(item)]
 
     return [pod for pods in source.pages(_PODS, {"fieldSelector": _LIVE}, PAGE, take) for pod in pods]
 
 
-def _first(page: bytes) -> tuple[int | None, list[Pod]]:
+def _first(page: bytes) -> tuple[int | None, list[PodFacts]]:
     """How many pods there are when more follow; else None and all of them."""
     metadata = _pages.metadata(page)
     if metadata.get("continue"):
         return FIRST_PAGE + int(metadata.get("remainingItemCount") or 0), []
-    return None, [Pod.parse(item) for item in _pages.every(page) if _objects.counts(item)]
+    return None, [PodFacts.parse(item) for item in _pages.every(page) if _objects.counts(item)]
 
 
-def _reduced(page: bytes) -> tuple[str, list[Node]]:
+def _reduced(page: bytes) -> tuple[str, list[NodeFacts]]:
     parsed = json.loads(page)
-    return parsed["metadata"].get("resourceVersion", ""), [Node.parse(item) for item in parsed.get("items") or ()]
+    return parsed["metadata"].get("resourceVersion", ""), [NodeFacts.parse(item) for item in parsed.get("items") or ()]
 
 
-def _matters(pod: Wanted, node: Node) -> bool:
+def _matters(pod: Wanted, node: NodeFacts) -> bool:
     """Whether the node's pods can change the answer."""
     if _filters.excluded(pod, node):
         return False

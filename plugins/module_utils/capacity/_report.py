@@ -12,20 +12,21 @@ from __future__ import annotations
 import typing as t
 
 from . import _quantity, _words
-from ._answer import Answer
-from ._filters import Room
-from ._holders import Holder
+from ._answer import CapacityAnswer, Holder
+from ._filters import NodeCapacity
 from ._quota import Row
 
 #: Rows of nodes and holders in one result; the counts are of all.
 ROWS = 200
 
 
-def report(answer: Answer) -> dict[str, t.Any]:
+def report(answer: CapacityAnswer) -> dict[str, t.Any]:
     rows = _node_rows(answer)
+    code, message = _words.explain(answer)
     return {
-        "fits": answer.fits,
-        "message": _words.message(answer),
+        "verdict": answer.verdict,
+        "code": code,
+        "message": message,
         "replicas": answer.replicas,
         "certain": answer.granted.certain,
         "possible": answer.granted.possible,
@@ -35,7 +36,7 @@ def report(answer: Answer) -> dict[str, t.Any]:
         "nodes": rows[:ROWS],
         "nodes_seen": len(rows),
         "quota": [_quota_row(row) for row in answer.quota],
-        "surge": {"pods": answer.surge.pods, "fits": answer.surge.fits, "why": answer.surge.why},
+        "surge": {"pods": answer.surge.pods, "verdict": answer.surge.verdict, "why": answer.surge.why},
         "strategy": answer.strategy,
         "downtime": _words.downtime(answer),
         "replaced": answer.replaced,
@@ -46,34 +47,34 @@ def report(answer: Answer) -> dict[str, t.Any]:
     }
 
 
-def _node_rows(answer: Answer) -> list[dict[str, t.Any]]:
-    """Those with room first, then by how close they come, then those that are not open at all."""
-    open_rows = sorted(answer.rooms, key=lambda room: (-room.fits, _words.distance(room)))
-    rows = [_open_row(answer, room) for room in open_rows]
+def _node_rows(answer: CapacityAnswer) -> list[dict[str, t.Any]]:
+    """Those with capacity first, then by how close they come, then those that do not accept the pod at all."""
+    open_rows = sorted(answer.capacities, key=lambda capacity: (-capacity.slots, _words.distance(capacity)))
+    rows = [_open_row(answer, capacity) for capacity in open_rows]
     nodes = {node.name: node for node in answer.snapshot.nodes}
     names = _resources(answer)
     for name, reason in sorted(answer.excluded.items()):
         allocatable = {resource: nodes[name].allocatable.get(resource, 0) for resource in names}
-        rows.append({"name": name, "fits": 0, "open": False, "why": [reason.text], "short": {}, "allocatable": allocatable, "requested": {}, "free": {}})
+        rows.append({"name": name, "slots": 0, "open": False, "why": [reason.text], "short": {}, "allocatable": allocatable, "requested": {}, "free": {}})
     return rows
 
 
-def _open_row(answer: Answer, room: Room) -> dict[str, t.Any]:
+def _open_row(answer: CapacityAnswer, capacity: NodeCapacity) -> dict[str, t.Any]:
     names = _resources(answer)
-    ruled = answer.ruled_out.get(room.node.name)
+    ruled = answer.ruled_out.get(capacity.node.name)
     return {
-        "name": room.node.name,
-        "fits": 0 if ruled else room.fits,
+        "name": capacity.node.name,
+        "slots": 0 if ruled else capacity.slots,
         "open": True,
-        "why": [reason.text for reason in (*room.reasons, *([ruled] if ruled else []))],
-        "short": {reason.resource: reason.short for reason in room.reasons if reason.resource},
-        "allocatable": {name: room.node.allocatable.get(name, 0) for name in names},
-        "requested": {name: room.pods if name == "pods" else room.requested.get(name, 0) for name in names},
-        "free": {name: room.free(name) for name in names},
+        "why": [reason.text for reason in (*capacity.reasons, *([ruled] if ruled else []))],
+        "short": {reason.resource: reason.short for reason in capacity.reasons if reason.resource},
+        "allocatable": {name: capacity.node.allocatable.get(name, 0) for name in names},
+        "requested": {name: capacity.pods if name == "pods" else capacity.requested.get(name, 0) for name in names},
+        "free": {name: capacity.free(name) for name in names},
     }
 
 
-def _resources(answer: Answer) -> list[str]:
+def _resources(answer: CapacityAnswer) -> list[str]:
     return [*sorted(name for name, amount in answer.pod.requests.items() if amount), "pods"]
 
 
@@ -92,5 +93,5 @@ def _holder_row(holder: Holder) -> dict[str, t.Any]:
         "pods": len(holder.pods),
         "nodes": holder.nodes(),
         "priority": holder.priority,
-        "makes_room": holder.makes_room,
+        "frees_enough": holder.frees_enough,
     }

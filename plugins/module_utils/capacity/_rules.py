@@ -19,7 +19,7 @@ import dataclasses
 
 from . import _filters, _labels
 from ._filters import Reason
-from ._objects import Node, Pod, Term
+from ._objects import NodeFacts, PodFacts, Term
 from ._wanted import Spread, Wanted
 
 Namespaces = c.Mapping[str, c.Mapping[str, str]]
@@ -47,39 +47,39 @@ class _Domains:
 class Rules:
     """All rules between the wanted pod and the pods that are there, and between the wanted pod's own replicas."""
 
-    def __init__(self, pod: Wanted, nodes: c.Sequence[Node], pods: c.Mapping[str, c.Sequence[Pod]], namespaces: Namespaces) -> None:
+    def __init__(self, pod: Wanted, nodes: c.Sequence[NodeFacts], pods: c.Mapping[str, c.Sequence[PodFacts]], namespaces: Namespaces) -> None:
         self._pod = pod
         self._namespaces = namespaces
         self._spread = [self._domains(rule, nodes, pods) for rule in pod.spread]
         self._anti: collections.Counter[_Pair] = collections.Counter()
         self._affine: collections.Counter[_Pair] = collections.Counter()
         self._blocked: set[_Pair] = set()
-        self._nominated: dict[str, list[Pod]] = {}
+        self._nominated: dict[str, list[PodFacts]] = {}
         for node in nodes:
             for other in pods.get(node.name, ()):
                 self._count(node, other)
         self._own_anti = [term for term in pod.anti_terms if self._meets(term, pod.namespace, pod.labels)]
         self._own_affine = bool(pod.affinity_terms) and all(self._meets(term, pod.namespace, pod.labels) for term in pod.affinity_terms)
 
-    def forbids(self, node: Node) -> Reason | None:
+    def forbids(self, node: NodeFacts) -> Reason | None:
         for domains in self._spread:
             key = domains.rule.topology_key
             if key not in node.labels:
-                return Reason("topology_spread", f"lacks the label {key} that the pod's topologySpreadConstraint counts by")
+                return Reason("topology_spread", f"lacks the label {key} that the pod's topologySpreadConstraint uses")
             if not domains.allows(node.labels[key], self._coming(domains.rule, node)):
-                return Reason("topology_spread", f"would break the topologySpreadConstraint over {key} with one more (maxSkew {domains.rule.max_skew})")
+                return Reason("topology_spread", f"would exceed maxSkew {domains.rule.max_skew} of the pod's topologySpreadConstraint over {key}")
         if not self._near(node):
             return Reason("pod_affinity", "does not meet the pod's required pod affinity")
         for term in self._pod.anti_terms:
             if self._anti[(term.topology_key, node.labels.get(term.topology_key, ""))] and term.topology_key in node.labels:
-                return Reason("pod_anti_affinity", f"shares its {term.topology_key} with a pod that the required pod anti-affinity forbids")
+                return Reason("pod_anti_affinity", f"shares its {term.topology_key} with a pod that the required pod anti-affinity excludes")
         if self._blocked and any(pair in self._blocked for pair in node.labels.items()):
-            return Reason("pod_anti_affinity", "shares a topology domain with a pod whose own anti-affinity forbids this one")
+            return Reason("pod_anti_affinity", "shares a topology domain with a pod whose own anti-affinity excludes this one")
         if any(self._apart(node, other) for other in self._nominated.get(node.name, ())):
             return Reason("pod_anti_affinity", "is nominated for a pod that a required pod anti-affinity keeps apart from this one")
         return None
 
-    def place(self, node: Node, step: int = 1) -> None:
+    def place(self, node: NodeFacts, step: int = 1) -> None:
         """Counts one replica on the node; ``step`` -1 takes it away again."""
         for domains in self._spread:
             key = domains.rule.topology_key
@@ -99,7 +99,7 @@ class Rules:
             return 2
         return sum(bool(domains.adds) for domains in self._spread) + len({term.topology_key for term in self._own_anti})
 
-    def signature(self, node: Node, shared: c.Container[_Pair]) -> tuple[object, ...]:
+    def signature(self, node: NodeFacts, shared: c.Container[_Pair]) -> tuple[object, ...]:
         """Equal for nodes that the rules cannot tell apart; a domain of one node is known by its counts, not its name."""
         parts: list[object] = []
         for domains in self._spread:
@@ -115,16 +115,16 @@ class Rules:
     def topology_keys(self) -> set[str]:
         return {rule.rule.topology_key for rule in self._spread} | {term.topology_key for term in (*self._pod.anti_terms, *self._pod.affinity_terms)}
 
-    def _coming(self, rule: Spread, node: Node) -> int:
+    def _coming(self, rule: Spread, node: NodeFacts) -> int:
         """Pods that are nominated for the node and that the constraint counts once they are there."""
         pods = self._nominated.get(node.name, ())
         return sum(other.namespace == self._pod.namespace and _labels.matches(rule.selector, other.labels) for other in pods)
 
-    def _apart(self, node: Node, other: Pod) -> bool:
+    def _apart(self, node: NodeFacts, other: PodFacts) -> bool:
         theirs = any(term.topology_key in node.labels and self._meets(term, self._pod.namespace, self._pod.labels) for term in other.anti_terms)
         return theirs or any(term.topology_key in node.labels and self._meets(term, other.namespace, other.labels) for term in self._pod.anti_terms)
 
-    def _blocked_here(self, node: Node) -> bool:
+    def _blocked_here(self, node: NodeFacts) -> bool:
         return bool(self._blocked) and any(pair in self._blocked for pair in node.labels.items())
 
     def _step_affine(self, pair: _Pair, step: int) -> None:
@@ -132,7 +132,7 @@ class Rules:
         if not self._affine[pair]:
             del self._affine[pair]
 
-    def _near(self, node: Node) -> bool:
+    def _near(self, node: NodeFacts) -> bool:
         terms = self._pod.affinity_terms
         if any(term.topology_key not in node.labels for term in terms):
             return False
@@ -141,7 +141,7 @@ class Rules:
         # The first pod of a series that wants to be near its own kind may go anywhere.
         return not self._affine and self._own_affine
 
-    def _domains(self, rule: Spread, nodes: c.Sequence[Node], pods: c.Mapping[str, c.Sequence[Pod]]) -> _Domains:
+    def _domains(self, rule: Spread, nodes: c.Sequence[NodeFacts], pods: c.Mapping[str, c.Sequence[PodFacts]]) -> _Domains:
         own = int(_labels.matches(rule.selector, self._pod.labels))
         # An empty selector counts no pod at all, though the pod itself is one that it selects.
         none = _labels.empty(rule.selector)
@@ -153,16 +153,16 @@ class Rules:
                 domains.counts[value] = domains.counts.get(value, 0) + found
         return domains
 
-    def _included(self, rule: Spread, node: Node) -> bool:
-        if rule.honour_affinity and not _filters.selected(self._pod, node):
+    def _included(self, rule: Spread, node: NodeFacts) -> bool:
+        if rule.honor_affinity and not _filters.selected(self._pod, node):
             return False
-        return not (rule.honour_taints and _filters.untolerated(node.taints, self._pod.tolerations))
+        return not (rule.honor_taints and _filters.untolerated(node.taints, self._pod.tolerations))
 
-    def _spread_counts(self, rule: Spread, other: Pod) -> bool:
+    def _spread_counts(self, rule: Spread, other: PodFacts) -> bool:
         here = not other.terminating and not other.nominated and other.namespace == self._pod.namespace
         return here and _labels.matches(rule.selector, other.labels)
 
-    def _count(self, node: Node, other: Pod) -> None:
+    def _count(self, node: NodeFacts, other: PodFacts) -> None:
         if other.nominated:
             if other.priority >= self._pod.priority:
                 self._nominated.setdefault(node.name, []).append(other)

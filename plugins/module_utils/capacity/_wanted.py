@@ -14,9 +14,9 @@ import dataclasses
 import typing as t
 
 from .._errors import InputError
-from . import _limits, _objects, _requests
+from . import _limits, _objects, _pod_resources
 from ._objects import HostPort, Term
-from ._requests import Amounts, Json, Millis
+from ._pod_resources import Amounts, Json, Millis
 
 #: Stands for the hash that the new ReplicaSet will have: no pod that exists carries it.
 NEW_HASH = "(new)"
@@ -27,7 +27,7 @@ _FREE_VOLUMES = ("configMap", "downwardAPI", "emptyDir", "hostPath", "image", "n
 
 
 class Unknown(t.NamedTuple):
-    """A rule that is not modelled. ``opens``: it could also make room where the numbers say there is none."""
+    """A rule that is not modeled. ``opens``: it could also add capacity where the numbers show none."""
 
     text: str
     opens: bool = False
@@ -41,13 +41,13 @@ class Spread:
     max_skew: int
     min_domains: int
     selector: Json | None
-    honour_affinity: bool
-    honour_taints: bool
+    honor_affinity: bool
+    honor_taints: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """All that decides where the pod may go. ``unknowns`` are the rules that are not modelled, each in words.
+    """All that decides where the pod may go. ``unknowns`` are the rules that are not modeled, each in words.
 
     ``refusal`` is why the namespace would not let it in at all, or empty.
     """
@@ -76,7 +76,7 @@ class Wanted:
         return bool(self.spread or self.affinity_terms or self.anti_terms)
 
     def kept_out(self) -> bool:
-        """Whether no node could take it, whatever room it has."""
+        """Whether no node could take it, however much it has free."""
         return bool(self.gates or self.refusal)
 
 
@@ -87,16 +87,16 @@ def wanted(template: Json, namespace: str, *, runtime_class: Json | None = None,
         raise InputError("the pod template has no spec.containers; give pod_template as helm template renders it, or resources")
     spec = _with_defaults(_with_runtime_class(spec, runtime_class), _limits.defaults(limit_ranges))
     labels = {HASH_LABEL: NEW_HASH, **(metadata.get("labels") or {})}
-    requests = _requests.requests(spec, None, "the pod template")
-    _requests.check_names(requests, "the pod template")
+    requests = _pod_resources.requests(spec, None, "the pod template")
+    _pod_resources.check_names(requests, "the pod template")
     affinity = spec.get("affinity") or {}
     node_affinity = (affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
     return Wanted(
         namespace=namespace,
         labels=labels,
-        requests={name: amount for name, amount in _requests.amounts(requests).items() if name != "pods"},
+        requests={name: amount for name, amount in _pod_resources.amounts(requests).items() if name != "pods"},
         stored_requests=requests,
-        stored_limits=_requests.limits(spec, "the pod template"),
+        stored_limits=_pod_resources.limits(spec, "the pod template"),
         node_selector=spec.get("nodeSelector") or {},
         node_affinity=None if node_affinity is None else tuple(node_affinity.get("nodeSelectorTerms") or ()),
         tolerations=_with_admission(spec.get("tolerations") or ()),
@@ -138,8 +138,8 @@ def _container(container: Json, limit_defaults: Json) -> Json:
 
 def _pod_level(spec: Json, given: Json) -> Json:
     limits, requests = dict(given.get("limits") or {}), dict(given.get("requests") or {})
-    of_containers = _requests.requests({**spec, "resources": None, "overhead": None}, None, "the pod template")
-    limits_of_containers = _requests.limits({**spec, "resources": None, "overhead": None}, "the pod template")
+    of_containers = _pod_resources.requests({**spec, "resources": None, "overhead": None}, None, "the pod template")
+    limits_of_containers = _pod_resources.limits({**spec, "resources": None, "overhead": None}, "the pod template")
     for name, value in limits_of_containers.items():
         if name.startswith("hugepages-") and name not in requests:
             limits.setdefault(name, _text(value))
@@ -148,7 +148,7 @@ def _pod_level(spec: Json, given: Json) -> Json:
             if name in ("cpu", "memory"):
                 requests.setdefault(name, _text(value))
         for name, value in limits.items():
-            if _requests.pod_level_name(name):
+            if _pod_resources.pod_level_name(name):
                 requests.setdefault(name, value)
     return {"limits": limits, "requests": requests}
 
@@ -189,8 +189,8 @@ def _spread(entry: Json, labels: c.Mapping[str, str]) -> Spread:
         max_skew=int(entry.get("maxSkew") or 1),
         min_domains=int(entry.get("minDomains") or 1),
         selector=_merged(entry.get("labelSelector"), entry.get("matchLabelKeys") or (), (), labels),
-        honour_affinity=entry.get("nodeAffinityPolicy", "Honor") != "Ignore",
-        honour_taints=entry.get("nodeTaintsPolicy", "Ignore") == "Honor",
+        honor_affinity=entry.get("nodeAffinityPolicy", "Honor") != "Ignore",
+        honor_taints=entry.get("nodeTaintsPolicy", "Ignore") == "Honor",
     )
 
 
@@ -221,7 +221,7 @@ def _claims(volumes: c.Sequence[Json]) -> tuple[str, ...]:
 def _unknowns(spec: Json) -> c.Iterator[Unknown]:
     """Every rule that the scheduler has and this module has not, by its name in the pod."""
     if spec.get("resourceClaims"):
-        yield Unknown("its GPUs are asked for by resourceClaims (DRA), which are given out outside the node's allocatable numbers")
+        yield Unknown("its GPUs are requested by resourceClaims (DRA), which the nodes' allocatable resources do not show")
     scheduler = spec.get("schedulerName") or "default-scheduler"
     if scheduler != "default-scheduler":
         yield Unknown(f"its schedulerName is {scheduler}, whose rules are its own", opens=True)

@@ -11,13 +11,15 @@ CASES, SEED = 300, 1
 
 
 def test_the_module_and_the_scheduler_agree_on_every_case() -> None:
-    fits: collections.Counter[str] = collections.Counter()
+    verdicts: collections.Counter[str] = collections.Counter()
     for outcome in work(SEED, range(CASES)):
-        fits[outcome["fits"]] += 1
+        verdicts[outcome["verdict"]] += 1
         again = f"python -m tests.integration.capacity.differential --seed {SEED} --first {outcome['number']} --cases 1"
         assert outcome["agrees"], f"{outcome}; again by: {again}"
-        assert outcome["fits"] != "unknown" or not plain(case(SEED, outcome["number"])), f"{outcome['said']} has no rule that could leave it open; see {again}"
-    assert fits["unknown"] <= CASES / 100
+        assert outcome["verdict"] != "inconclusive" or not plain(case(SEED, outcome["number"])), (
+            f"{outcome['said']} has no rule that could leave it open; see {again}"
+        )
+    assert verdicts["inconclusive"] <= CASES / 100
     # A generator of one kind of case would prove little.
-    assert min(fits["true"], fits["false"]) >= CASES / 10
-    assert fits["refused"] <= CASES / 20
+    assert min(verdicts["pass"], verdicts["fail"]) >= CASES / 10
+    assert verdicts["refused"] <= CASES / 20

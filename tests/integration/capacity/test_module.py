@@ -75,14 +75,14 @@ def test_the_examples_run_as_they_are_pasted(lab: RunningLab, tmp_path: pathlib.
 @pytest.mark.parametrize("more", [(), ("--check", "--diff")])
 def test_it_changes_nothing_and_says_so(lab: RunningLab, tmp_path: pathlib.Path, namespace: str, more: tuple[str, ...]) -> None:
     found = ask(lab, tmp_path, {"namespace": namespace, "resources": GPU_POD, **ANYWHERE}, *more)
-    assert (found["fits"], found["changed"], found["unknown"]) == ("true", False, [])
+    assert (found["verdict"], found["changed"], found["unknown"]) == ("pass", False, [])
     assert found["api_requests"] <= 10
 
 
 def test_an_impossible_count_fails_in_one_sentence_when_told_to(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
     options = {"namespace": namespace, "resources": {"nvidia.com/gpu": 16}, **ANYWHERE}
     assert ask(lab, tmp_path, options)["failed"] is False
-    found = ask(lab, tmp_path, {**options, "fail_on": ["no_room"]})
+    found = ask(lab, tmp_path, {**options, "fail_on": ["fail"]})
     assert found["failed"] is True
     assert found["msg"].startswith("needs 16 GPUs on one node; the best node gpu-")
     assert found["msg"].endswith("and no node has 16 GPUs in all.")
@@ -96,15 +96,15 @@ def test_what_runs_on_the_nodes_is_counted_and_named(lab: RunningLab, tmp_path: 
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "nodeName": f"gpu-{number}"}}
         lab.client("admin").create(f"/api/v1/namespaces/{namespace}/pods", pod)
     found = ask(lab, tmp_path, {"namespace": "staging", "resources": GPU_POD, **ANYWHERE})
-    assert (found["fits"], found["holders"][0]["release"], found["holders"][0]["makes_room"]) == ("false", "hog", True)
+    assert (found["verdict"], found["holders"][0]["release"], found["holders"][0]["frees_enough"]) == ("fail", "hog", True)
     assert f"scaling `hog` in {namespace} to 0 would free 16 GPUs (8 on gpu-0 and 8 on gpu-1)" in found["message"]
 
 
-def test_waiting_ends_as_soon_as_there_is_room(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
+def test_waiting_ends_as_soon_as_the_pods_fit(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
     options = {"namespace": namespace, "resources": {"nvidia.com/gpu": 9}, **ANYWHERE, "wait": True, "wait_timeout": 2, "wait_sleep": 0.2}
     found = ask(lab, tmp_path, options)
-    assert (found["fits"], found["looks"] > 1, 1.9 < found["waited"] < 10) == ("false", True, True)
-    lines = [line for line in found["_"].splitlines() if "Looking again in" in line]
+    assert (found["verdict"], found["looks"] > 1, 1.9 < found["waited"] < 10) == ("fail", True, True)
+    lines = [line for line in found["_"].splitlines() if "Checking again in" in line]
     assert len(lines) == found["looks"] - 1
     assert all(line.startswith("localhost: needs 9 GPUs on one node") for line in lines)
     assert ask(lab, tmp_path, {**options, "resources": GPU_POD})["looks"] == 1

@@ -6,7 +6,7 @@ import json
 import typing as t
 import urllib.parse
 
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _request
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _query, _question
 
 from tests.unit.cluster.server import Handler, Server, Step, answer, refuse
 
@@ -101,4 +101,4 @@ def cluster(nodes: int, pods: int = 4, fault: Fault | None = None, **others: lis
 
 def look(api: Api, seconds: float = 5, **options: t.Any) -> Json:
     params = {**OPTIONS, **({} if "fleet" in options else {"pod_template": template()}), **options}
-    return _look.look(api.connection(), _request.request(params), seconds)
+    return _query.look(api.connection(), _question.question(params), seconds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.inference.vllm.plugins.module_utils.capacity import _quota
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._answer import Answer, answer
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import Node, Pod
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Replacement, Snapshot
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._answer import CapacityAnswer, answer
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import NodeFacts, PodFacts
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._placing import Snapshot
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._question import Replacement
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._wanted import Wanted, wanted
 
 Json = dict[str, t.Any]
@@ -46,15 +47,15 @@ def limit_range(kind: str = "Container", **entry: Json) -> Json:
 
 
 def snapshot(nodes: list[Json], pods: list[Json] | None = None, *, replaced: str = "", quotas: list[Json] | None = None, **more: t.Any) -> Snapshot:
-    parsed = [Pod.parse(each) for each in pods or []]
+    parsed = [PodFacts.parse(each) for each in pods or []]
     by_node = {each["metadata"]["name"]: [pod for pod in parsed if pod.node == each["metadata"]["name"]] for each in nodes}
-    leaving = [(Pod.parse(each), _quota.usage(each, "pod")) for each in pods or [] if each["metadata"]["labels"]["app.kubernetes.io/instance"] == replaced]
-    return Snapshot(nodes=tuple(Node.parse(each) for each in nodes), pods=by_node, quotas=tuple(quotas or ()), replaced=tuple(leaving), **more)
+    leaving = [(PodFacts.parse(each), _quota.usage(each, "pod")) for each in pods or [] if each["metadata"]["labels"]["app.kubernetes.io/instance"] == replaced]
+    return Snapshot(nodes=tuple(NodeFacts.parse(each) for each in nodes), pods=by_node, quotas=tuple(quotas or ()), replaced=tuple(leaving), **more)
 
 
 def want(made: Json | None = None, **more: t.Any) -> Wanted:
     return wanted(made or template(), "development", **more)
 
 
-def ask(cluster: Snapshot, made: Json | None = None, replicas: int = 1, how: Replacement | None = None, **more: t.Any) -> Answer:
+def ask(cluster: Snapshot, made: Json | None = None, replicas: int = 1, how: Replacement | None = None, **more: t.Any) -> CapacityAnswer:
     return answer(want(made, **more), replicas, cluster, how)

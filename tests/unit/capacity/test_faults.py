@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _query, _question, _reader
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import ApiError, Gone, Unauthorized, Unreachable
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection
 
@@ -76,13 +76,13 @@ def test_no_fault_at_any_moment_makes_a_full_cluster_look_free(name: str, monkey
         return FAULTS[name][0] if any(len(api.seen) in each for each in faulty) else None
 
     with cluster(3, 8, fault=fault) as api:
-        assert look(api)["fits"] == "false"
+        assert look(api)["verdict"] == "fail"
         moments = len(api.seen)
         for moment in range(moments):
             for last in (moment + 1, 9999):
                 faulty[:] = [range(len(api.seen) + 1 + moment, len(api.seen) + 1 + last)]
                 with contextlib.suppress(Error):
-                    assert look(api, 0.2)["fits"] in ("false", "unknown")
+                    assert look(api, 0.2)["verdict"] in ("fail", "inconclusive")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -112,7 +112,7 @@ def test_a_host_that_takes_no_connection_ends_with_the_deadline() -> None:
             filler.connect_ex(listener.getsockname())
         connection = Connection(host=f"http://127.0.0.1:{listener.getsockname()[1]}", authorization=lambda: None)
         with in_time(0.5), pytest.raises(Error, match=SILENCE):
-            _look.look(connection, _request.request({**OPTIONS, "pod_template": template()}), 0.5)
+            _query.look(connection, _question.question({**OPTIONS, "pod_template": template()}), 0.5)
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -144,4 +144,4 @@ def test_one_unauthorized_of_many_lists_fails_at_once(monkeypatch: pytest.Monkey
 def test_waiting_for_a_server_that_never_answers_ends_with_the_time_for_waiting() -> None:
     params = {**OPTIONS, "pod_template": template(), "wait": True, "timeout": 5, "wait_timeout": 0.5, "wait_sleep": 0.1}
     with cluster(1, fault=lambda _path, _query, _count: hole) as api, in_time(0.5), pytest.raises(Error, match=SILENCE):
-        _look.until(api.connection(), _request.request(params), params)
+        _query.until(api.connection(), _question.question(params), params)

@@ -1,10 +1,10 @@
-"""Which nodes a pod may use, and how many such pods have room there."""
+"""Which nodes a pod may use, and how many such pods fit there."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.capacity import _filters, _labels
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import Node, Pod, counts
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import NodeFacts, PodFacts, counts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ TAINT = {"key": "gpu-workload", "value": "true", "effect": "NoSchedule"}
     [
         ({"key": "gpu-workload", "value": "true", "effect": "NoSchedule"}, True),
         ({"key": "gpu-workload", "operator": "Equal", "value": "true"}, True),
-        ({"key": "gpu-workload", "value": "false"}, False),
+        ({"key": "gpu-workload", "value": "fail"}, False),
         ({"key": "gpu-workload"}, False),
         ({"key": "gpu-workload", "operator": "Exists"}, True),
         ({"key": "gpu-workload", "operator": "Exists", "effect": "NoExecute"}, False),
@@ -35,7 +35,7 @@ def test_every_form_of_toleration(toleration: Json, tolerated: bool) -> None:
 
 @pytest.mark.parametrize(("effect", "out"), [("NoSchedule", True), ("NoExecute", True), ("PreferNoSchedule", False)])
 def test_only_taints_that_forbid_keep_a_pod_away(effect: str, out: bool) -> None:
-    reason = _filters.excluded(want(), Node.parse(node("a", taints=[{**TAINT, "effect": effect}])))
+    reason = _filters.excluded(want(), NodeFacts.parse(node("a", taints=[{**TAINT, "effect": effect}])))
     assert (reason is not None and reason.kind == "taint") == out
 
 
@@ -48,18 +48,18 @@ def test_only_taints_that_forbid_keep_a_pod_away(effect: str, out: bool) -> None
     ],
 )
 def test_each_reason_has_its_kind(more: Json, kind: str) -> None:
-    reason = _filters.excluded(want(), Node.parse(node("a", **more)))
+    reason = _filters.excluded(want(), NodeFacts.parse(node("a", **more)))
     assert reason is not None
     assert reason.kind == kind
 
 
 def test_a_pod_that_tolerates_the_cordon_may_go_there() -> None:
     made = template(tolerations=[{"key": "node.kubernetes.io/unschedulable", "operator": "Exists"}])
-    assert _filters.excluded(want(made), Node.parse(node("a", unschedulable=True))) is None
+    assert _filters.excluded(want(made), NodeFacts.parse(node("a", unschedulable=True))) is None
 
 
 def test_admission_adds_the_tolerations_of_every_pod_unless_it_has_its_own() -> None:
-    sick = Node.parse(node("a", taints=[{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]))
+    sick = NodeFacts.parse(node("a", taints=[{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]))
     assert _filters.excluded(want(), sick) is None
     own = template(tolerations=[{"key": "node.kubernetes.io/not-ready", "value": "x", "effect": "NoExecute"}])
     assert _filters.excluded(want(own), sick) is not None
@@ -113,13 +113,13 @@ def test_selectors_of_pods() -> None:
 
 def test_eight_free_on_eight_nodes_are_not_room_for_eight_on_one() -> None:
     cluster = snapshot([node(f"gpu-{each}") for each in range(8)], [pod(f"p{each}-x", f"gpu-{each}", {GPU: 7}) for each in range(8)])
-    assert ask(cluster, template({GPU: 8})).fits == "false"
-    assert ask(cluster, template({GPU: 1}), 8).fits == "true"
+    assert ask(cluster, template({GPU: 8})).verdict == "fail"
+    assert ask(cluster, template({GPU: 1}), 8).verdict == "pass"
 
 
 def test_two_resources_that_suffice_on_different_nodes_do_not_add_up() -> None:
     cluster = snapshot([node("a", 8, allocatable={"cpu": "1"}), node("b", 0)])
-    assert ask(cluster, template({GPU: 1, "cpu": "2"})).fits == "false"
+    assert ask(cluster, template({GPU: 1, "cpu": "2"})).verdict == "fail"
 
 
 @pytest.mark.parametrize(("phase", "deleted", "holds"), LIVES)
@@ -136,7 +136,7 @@ def test_a_nominated_pod_counts_for_its_equals_and_betters_only() -> None:
     del manifest["spec"]["nodeName"]
     manifest["status"]["nominatedNodeName"] = "a"
     cluster = snapshot([node("a")], [manifest])
-    assert [ask(cluster, priority=priority).fits for priority in (4, 5, 6)] == ["false", "false", "true"]
+    assert [ask(cluster, priority=priority).verdict for priority in (4, 5, 6)] == ["fail", "fail", "pass"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_host_ports_clash_by_protocol_address_and_number(mine: Json, theirs: Jso
     made, running = template(), pod("p-x", "a")
     made["spec"]["containers"][0]["ports"] = [mine]
     running["spec"]["containers"][0]["ports"] = [theirs]
-    assert (ask(snapshot([node("a")], [running]), made).fits == "false") == clash
+    assert (ask(snapshot([node("a")], [running]), made).verdict == "fail") == clash
 
 
 def test_on_the_hosts_network_every_port_is_a_host_port_so_one_pod_fits_per_node() -> None:
@@ -167,12 +167,12 @@ def test_mig_slices_and_other_vendors_are_counted_by_their_names() -> None:
     for name in ("nvidia.com/mig-1g.10gb", "amd.com/gpu", "gpu.intel.com/i915", "nvidia.com/gpumem"):
         cluster = snapshot([node("a", allocatable={name: "3"})], [pod("p-x", "a", {name: 1})])
         assert ask(cluster, template({name: 1}), 2).slots == 2
-        assert ask(cluster, template({name: 3})).fits == "false"
+        assert ask(cluster, template({name: 3})).verdict == "fail"
 
 
 @given(st.integers(0, 16), st.lists(st.integers(0, 6), max_size=6), st.integers(1, 5), st.integers(1, 6))
-def test_room_is_what_is_left_divided_by_what_one_takes(gpus: int, held: list[int], each: int, slots: int) -> None:
-    running = [Pod.parse(pod(f"p{n}-x", "a", {GPU: amount})) for n, amount in enumerate(held)]
-    found = _filters.room(want(template({GPU: each})), Node.parse(node("a", gpus, allocatable={"pods": str(slots)})), running)
-    assert found.fits == max(0, min((gpus - sum(held)) // each, slots - len(held)))
-    assert bool(found.reasons) == (found.fits == 0)
+def test_the_slots_of_a_node_are_what_is_left_divided_by_what_one_takes(gpus: int, held: list[int], each: int, slots: int) -> None:
+    running = [PodFacts.parse(pod(f"p{n}-x", "a", {GPU: amount})) for n, amount in enumerate(held)]
+    found = _filters.node_capacity(want(template({GPU: each})), NodeFacts.parse(node("a", gpus, allocatable={"pods": str(slots)})), running)
+    assert found.slots == max(0, min((gpus - sum(held)) // each, slots - len(held)))
+    assert bool(found.reasons) == (found.slots == 0)

@@ -6,10 +6,9 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.capacity import _packing
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import Node
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._rollout import Placing
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import NodeFacts
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._placing import Placing, Snapshot
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._rules import Rules
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +36,7 @@ def possible(cluster: Snapshot, made: Json, replicas: int = 50) -> int:
     return ask(cluster, made, replicas).packing.possible
 
 
-def test_without_rules_every_room_counts_and_the_emptiest_node_comes_first() -> None:
+def test_without_rules_every_slot_counts_and_the_emptiest_node_comes_first() -> None:
     found = ask(snapshot([node("a", 4), node("b", 2)]), replicas=3).packing
     assert (found.certain, found.possible, found.placements) == (3, 3, {"a": 3})
     assert ask(snapshot([node("a", 4), node("b", 4)]), replicas=50).packing.placements == {"a": 4, "b": 4}
@@ -58,7 +57,7 @@ def test_without_rules_every_room_counts_and_the_emptiest_node_comes_first() -> 
     ],
 )
 def test_topology_spread(rule: Json, fits: int) -> None:
-    # Zones with room for 4, 2 and 1: in the last one somebody else holds a GPU.
+    # Zones with slots for 4, 2 and 1: in the last one somebody else holds a GPU.
     cluster = snapshot(zoned("x", "x", "y", "z"), [pod("p-x", "n3")])
     assert possible(cluster, template(topologySpreadConstraints=[rule])) == fits
 
@@ -140,40 +139,40 @@ def test_affinity_needs_its_pods_near() -> None:
 def test_affinity_to_its_own_kind_may_begin_anywhere_so_the_order_matters() -> None:
     near = template(affinity=apart(ZONE, kind="podAffinity"))
     found = ask(snapshot(zoned("x", "x", "y")), near, 4)
-    assert (found.packing.certain, found.packing.possible, found.fits) == (2, 4, "unknown")
+    assert (found.packing.certain, found.packing.possible, found.verdict) == (2, 4, "inconclusive")
     assert found.packing.placements == {"n0": 2, "n1": 2}
-    assert ask(snapshot(zoned("x", "x", "y")), near, 2).fits == "true"
-    assert ask(snapshot(zoned("x", "x", "y")), near, 5).fits == "false"
-    assert ask(snapshot(zoned("", "")), near, 1).fits == "false"
+    assert ask(snapshot(zoned("x", "x", "y")), near, 2).verdict == "pass"
+    assert ask(snapshot(zoned("x", "x", "y")), near, 5).verdict == "fail"
+    assert ask(snapshot(zoned("", "")), near, 1).verdict == "fail"
 
 
 def test_a_search_that_takes_too_long_says_so_instead_of_guessing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_packing, "BUDGET", 3)
     found = ask(snapshot(zoned("x", "x", "y", "z")), template(topologySpreadConstraints=[spread(), spread(HOST)]), 4)
-    assert (found.packing.certain, found.packing.possible >= 4, found.fits) == (1, True, "unknown")
+    assert (found.packing.certain, found.packing.possible >= 4, found.verdict) == (1, True, "inconclusive")
 
 
 def test_many_equal_nodes_are_searched_as_one() -> None:
     nodes = [node(f"n{index}", 8, labels={ZONE: f"z{index % 3}"}) for index in range(150)]
     found = ask(snapshot(nodes), template(topologySpreadConstraints=[spread(), spread(HOST)]), 6)
-    assert found.fits == "true"
+    assert found.verdict == "pass"
 
 
 def _every_order(cluster: Snapshot, made: Json, most: int) -> tuple[int, int]:
     """Fewest and most, by trying every node at every step: no memory, no symmetry."""
     placing = Placing(want(made), cluster)
-    rooms = placing.rooms(cluster.pods)
-    left = {room.node.name: room.fits for room in rooms}
+    capacities = placing.capacities(cluster.pods)
+    left = {capacity.node.name: capacity.slots for capacity in capacities}
     rules = Rules(placing.pod, cluster.nodes, cluster.pods, cluster.namespaces)
 
     def walk(placed: int) -> tuple[int, int]:
         results = [(placed, placed)] if placed == most else []
-        for room in rooms if placed < most else []:
-            if left[room.node.name] and rules.forbids(room.node) is None:
-                results.append(step(room.node, placed))
+        for capacity in capacities if placed < most else []:
+            if left[capacity.node.name] and rules.forbids(capacity.node) is None:
+                results.append(step(capacity.node, placed))
         return (min(low for low, _ in results), max(high for _, high in results)) if results else (placed, placed)
 
-    def step(node: Node, placed: int) -> tuple[int, int]:
+    def step(node: NodeFacts, placed: int) -> tuple[int, int]:
         left[node.name] -= 1
         rules.place(node)
         found = walk(placed + 1)

@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.capacity import _pages
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import Pod
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._objects import PodFacts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,8 +39,8 @@ def full(name: str, where: str, text: str = "x") -> Json:
 def test_the_cut_finds_every_pod_of_the_nodes_and_nothing_is_lost_of_it(pods: list[tuple[str, str]], nodes: set[str], ascii_only: bool) -> None:
     made = [full(f"p{number}", where, text) for number, (where, text) in enumerate(pods)]
     found = _pages.pods(page(made, ascii_only=ascii_only), {name.encode() for name in nodes})
-    expected = [Pod.parse(each) for each in made if each["spec"]["nodeName"] in nodes]
-    assert [parsed for each in found if (parsed := Pod.parse(each)).node in nodes] == expected
+    expected = [PodFacts.parse(each) for each in made if each["spec"]["nodeName"] in nodes]
+    assert [parsed for each in found if (parsed := PodFacts.parse(each)).node in nodes] == expected
 
 
 def test_pods_of_other_nodes_are_not_parsed() -> None:
@@ -85,7 +85,7 @@ def test_a_page_that_is_cut_off_is_no_page() -> None:
 
 def test_a_pod_without_managed_fields_or_with_spec_in_a_label_is_whole_too() -> None:
     plain = pod("p0", "a", labels={"spec": "{"})
-    assert Pod.parse(_pages.pods(page([plain]), {b"a"})[0]) == Pod.parse(plain)
+    assert PodFacts.parse(_pages.pods(page([plain]), {b"a"})[0]) == PodFacts.parse(plain)
 
 
 def _with_token(made: Json, suffix: str) -> Json:
@@ -97,8 +97,8 @@ def test_pods_of_one_workload_are_parsed_once_and_each_keeps_its_own_node_and_st
     made = [_with_token(full(f"w-{number}", f"n{number}"), f"abcd{number}") for number in range(3)]
     resized = {"name": "vllm", "resources": {"requests": {"cpu": "9"}}}
     made[2]["status"]["containerStatuses"] = [resized]
-    found = [Pod.parse(each) for each in _pages.every(page(made))]
-    assert found == [Pod.parse(each) for each in made]
+    found = [PodFacts.parse(each) for each in _pages.every(page(made))]
+    assert found == [PodFacts.parse(each) for each in made]
     assert [each.node for each in found] == ["n0", "n1", "n2"]
     assert found[0].requests is found[1].requests
     assert found[2].requests["cpu"] == 9000
@@ -109,7 +109,7 @@ def test_what_differs_in_anything_but_the_node_is_another_pod() -> None:
     two["spec"]["containers"][0]["resources"]["requests"] = {"nvidia.com/gpu": 7}
     three["spec"]["nodeSelector"] = {"nodeName": "b"}
     made = [one, two, three, full("w-3", "b")]
-    assert [Pod.parse(each) for each in _pages.every(page(made))] == [Pod.parse(each) for each in made]
+    assert [PodFacts.parse(each) for each in _pages.every(page(made))] == [PodFacts.parse(each) for each in made]
 
 
 def test_only_so_many_shapes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

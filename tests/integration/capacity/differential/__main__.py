@@ -51,7 +51,7 @@ def _campaign(options: argparse.Namespace) -> int:
     for outcome in spread(options.seed, left, max(1, min(options.workers, len(left)))):
         book.write(outcome)
         outcomes.append(outcome)
-        _tell(options.seed, outcome, sum(each["fits"] == "refused" for each in outcomes))
+        _tell(options.seed, outcome, sum(each["verdict"] == "refused" for each in outcomes))
         if not (outcome["agrees"] or options.keep_going):
             break
         if time.monotonic() - reported > REPORT_SECONDS:
@@ -71,7 +71,7 @@ def _tell(seed: int, outcome: Json, refused: int) -> None:
 
 def _verdict(options: argparse.Namespace, outcomes: t.Sequence[Json], seconds: float) -> int:
     """What is required: all agree, at most 1 % unknown, and none of those without a rule that could leave it open."""
-    agree, unknown = sum(each["agrees"] for each in outcomes), [each for each in outcomes if each["fits"] == "unknown"]
+    agree, unknown = sum(each["agrees"] for each in outcomes), [each for each in outcomes if each["verdict"] == "inconclusive"]
     groundless = [each["number"] for each in unknown if plain(case(options.seed, each["number"]))]
     print(f"seed {options.seed}: {_counts(outcomes)} in {seconds:.0f} s")
     print(f"agree     {agree} of {len(outcomes)} (required: all)")
@@ -82,7 +82,7 @@ def _verdict(options: argparse.Namespace, outcomes: t.Sequence[Json], seconds: f
 
 
 def _counts(outcomes: t.Sequence[Json]) -> dict[str, int]:
-    return dict(sorted(collections.Counter(f"fits {each['fits']}" for each in outcomes).items()))
+    return dict(sorted(collections.Counter(f"{each['verdict']}" for each in outcomes).items()))
 
 
 if __name__ == "__main__":

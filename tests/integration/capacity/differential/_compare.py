@@ -19,6 +19,10 @@ from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection
 
 from lab._client import ApiError, Client, Forbidden
 from lab._parts import Lab
+from plugins.module_utils._errors import InputError
+from plugins.module_utils.capacity import _query, _reader
+from plugins.module_utils.capacity._question import Question, Replacement
+from plugins.module_utils.cluster._client import ApiError, Client, Forbidden
 
 from ._generate import HERE, THERE, Case, Json
 from ._plane import Broom, admin
@@ -49,7 +53,7 @@ class Outcome:
     """``agrees`` is whether scheduler and module say the same; ``said`` and ``placed`` are what they said."""
 
     agrees: bool
-    fits: str
+    verdict: str
     said: str
     placed: int
     refused: str = ""
@@ -137,10 +141,10 @@ class Bench:
 
     def _ask(self, case: Case, here: str) -> Json | None:
         """None where the module says that no API server would take such a pod."""
-        request = Request(here, case.replicas, case.template, "", Replacement(), {})
+        question = Question(here, case.replicas, case.template, "", Replacement(), {})
         with _ways_of_reading(random.Random(self._run)):
             try:
-                return _look.look(self._connection, request, 30)
+                return _query.look(self._api.connection, question, 30)
             except InputError:
                 return None
 
@@ -192,12 +196,12 @@ def _moved(case: Case, here: str) -> Case:
 
 def _judged(case: Case, answer: Json | None, placed: int | None) -> Outcome:
     if answer is None or placed is None:
-        none = answer is None or (answer["fits"], answer["possible"]) == ("false", 0)
-        return Outcome(none and placed in (None, 0), answer["fits"] if answer else "false", answer["message"] if answer else "refused", 0)
-    # What is named as unknown may hide room or take it away; where only the order is open, the bounds are a promise.
+        none = answer is None or (answer["verdict"], answer["possible"]) == ("fail", 0)
+        return Outcome(none and placed in (None, 0), answer["verdict"] if answer else "fail", answer["message"] if answer else "refused", 0)
+    # What is named as unknown may hide capacity or take it away; where only the order is open, the bounds are a promise.
     bounds = bool(answer["unknown"]) or answer["certain"] <= placed <= answer["possible"]
-    verdicts = {"true": placed == case.replicas, "false": placed < case.replicas, "unknown": True}
-    return Outcome(bounds and verdicts[answer["fits"]], answer["fits"], answer["message"], placed, named=bool(answer["unknown"]))
+    verdicts = {"pass": placed == case.replicas, "fail": placed < case.replicas, "inconclusive": True}
+    return Outcome(bounds and verdicts[answer["verdict"]], answer["verdict"], answer["message"], placed, named=bool(answer["unknown"]))
 
 
 @contextlib.contextmanager

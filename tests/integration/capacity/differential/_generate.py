@@ -1,4 +1,4 @@
-"""Seeded clusters and pods over all rules that are modelled, with a taste for edges: exact fits, equal taints, two ways to be short."""
+"""Seeded clusters and pods over all rules that are modeled, with a taste for edges: exact fits, equal taints, two ways to be short."""
 
 from __future__ import annotations
 

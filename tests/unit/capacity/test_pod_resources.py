@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _requests
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _pod_resources
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ def side(**more: t.Any) -> Json:
 
 
 def cpus(made: Json, status: Json | None = None) -> int:
-    return _requests.requests(made, status).get("cpu", 0)
+    return _pod_resources.requests(made, status).get("cpu", 0)
 
 
 def of(amount: str) -> Json:
@@ -54,15 +54,15 @@ def test_the_sum_is_the_one_kubernetes_publishes(made: Json, thousandths: int) -
 
 
 def test_pod_level_amounts_are_for_cpu_memory_and_huge_pages_only() -> None:
-    found = _requests.requests(spec(container(requests={GPU: 2}), resources={"requests": {"memory": "1Gi", GPU: 9}}))
+    found = _pod_resources.requests(spec(container(requests={GPU: 2}), resources={"requests": {"memory": "1Gi", GPU: 9}}))
     assert found == {GPU: 2000, "memory": 1073741824000}
 
 
 def test_fractions_are_rounded_each_to_a_thousandth_and_their_sum_to_a_unit() -> None:
     halves = spec(container(requests={"memory": "1000.5"}), container(requests={"memory": "1000.5"}))
-    assert _requests.amounts(_requests.requests(halves)) == {"memory": 2001}
+    assert _pod_resources.amounts(_pod_resources.requests(halves)) == {"memory": 2001}
     tiny = spec(container(**of("0.0001")), container(**of("0.0001")))
-    assert _requests.amounts(_requests.requests(tiny)) == {"cpu": 2}
+    assert _pod_resources.amounts(_pod_resources.requests(tiny)) == {"cpu": 2}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_runtime_class_adds_overhead_selector_and_tolerations() -> None:
 def test_what_the_api_server_would_refuse_is_refused(name: str, value: int, refused: bool) -> None:
     if refused:
         with pytest.raises(InputError):
-            _requests.check_names({name: value}, "pod")
+            _pod_resources.check_names({name: value}, "pod")
     else:
-        _requests.check_names({name: value}, "pod")
+        _pod_resources.check_names({name: value}, "pod")
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 50)), max_size=6), st.lists(st.integers(0, 50), min_size=1, max_size=3))

@@ -12,13 +12,13 @@ from __future__ import annotations
 import collections.abc as c
 import typing as t
 
-from ..cluster._client import Forbidden, NotFound
-from . import _objects, _quota, _requests
-from ._objects import Pod
-from ._request import Request
-from ._requests import Json
-from ._snapshot import Volume
-from ._source import Source
+from .._errors import InputError
+from ..cluster._client import Client, Forbidden, Gone, NotFound, Unreachable
+from . import _objects, _pod_resources, _quota
+from ._objects import PodFacts
+from ._placing import Volume
+from ._pod_resources import Json
+from ._question import Question
 from ._wanted import Unknown, Wanted, wanted
 
 #: Labels of volumes that tie them to nodes, and the label of today that stands in for each on a node.
@@ -33,7 +33,94 @@ _DEVICES = "/apis/resource.k8s.io/v1"
 EVERYWHERE = "*"
 
 
-def pod(source: Source, request: Request) -> Wanted:
+Found = t.TypeVar("Found")
+
+
+class Source:
+    """Small lists and single objects. ``blind`` is what was forbidden, each with the RBAC rule that is missing."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.blind: list[Unknown] = []
+
+    def items(self, path: str, query: t.Mapping[str, str] | None = None) -> list[Json]:
+        """A whole list, or nothing where the API does not know the kind or the user may not list it."""
+        try:
+            found: list[Json] = [*restarted(lambda: self.client.items(path, query))]
+        except NotFound:
+            return []
+        except Forbidden:
+            self.forbidden("list", path)
+            return []
+        for item in found:
+            if not (isinstance(item, dict) and isinstance(item.get("metadata"), dict) and isinstance(item.get("spec", {}), dict)):
+                raise self._strange(path, "an item is no object")
+        return found
+
+    def pages(self, path: str, query: t.Mapping[str, str], limit: int, take: t.Callable[[bytes], Found]) -> t.Iterator[Found]:
+        """What ``take`` makes of each page."""
+        for page in self.client.pages(path, query, limit=limit):
+            yield self.taken(path, page, take)
+
+    def taken(self, path: str, page: bytes, take: t.Callable[[bytes], Found]) -> Found:
+        try:
+            return take(page)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._strange(path, error) from error
+
+    def _strange(self, path: str, why: object) -> Unreachable:
+        return Unreachable(f"what {self.client.connection.host} answered to GET {path} is no list of an API server ({why}); is a proxy between?")
+
+    def one(self, path: str) -> Json | None:
+        """None where it does not exist; raises Forbidden."""
+        try:
+            return self.client.get(path)
+        except NotFound:
+            return None
+
+    def named(self, path: str) -> Json | None:
+        """What the pod names must exist; None where it may not be read."""
+        try:
+            found = self.one(path)
+        except Forbidden:
+            self.forbidden("get", path)
+            return None
+        if found is None:
+            kind, name = path.split("/")[-2:]
+            raise InputError(f"the pod names {kind} {name}, which the cluster does not have; create it or correct the name")
+        return found
+
+    def forbidden(self, verb: str, path: str, *, opens: bool = False) -> None:
+        what = "cannot be listed" if verb == "list" else "cannot be read"
+        self.blind.append(Unknown(f"{_resource(path)} {what}: {rule(verb, path)}", opens))
+
+
+def rule(verb: str, path: str) -> str:
+    """The RBAC rule to ask for, as it is written in a Role."""
+    parts = path.strip("/").split("/")
+    group = parts[1] if parts[0] == "apis" else ""
+    where = f"a Role in {parts[parts.index('namespaces') + 1]}" if "namespaces" in parts[:-1] else "a ClusterRole"
+    return f'ask for {where} with {{apiGroups: ["{group}"], resources: [{_resource(path)}], verbs: [{verb}]}}'
+
+
+def restarted(read: t.Callable[[], Found]) -> Found:
+    """A list that expires half way (410) is begun again once."""
+    try:
+        return read()
+    except Gone:
+        return read()
+
+
+def _resource(path: str) -> str:
+    """``/api/v1/namespaces/x/pods`` and ``/api/v1/nodes/gpu-0`` are about pods and nodes."""
+    parts = path.strip("/").split("/")
+    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    if rest[0] == "namespaces" and len(rest) > 2:
+        rest = rest[2:]
+    return rest[0]
+
+
+def pod(source: Source, request: Question) -> Wanted:
     """With what the cluster adds to it: overhead and selector of its RuntimeClass, priority, namespace defaults."""
     template = request.template or {}
     spec = template.get("spec") or {}
@@ -48,16 +135,16 @@ def pod(source: Source, request: Request) -> Wanted:
     )
 
 
-def replaced(source: Source, namespace: str, selector: str) -> c.Iterator[tuple[Pod, _quota.Usage]]:
+def replaced(source: Source, namespace: str, selector: str) -> c.Iterator[tuple[PodFacts, _quota.Usage]]:
     if not selector:
         return
     for item in source.items(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector}):
         # A Job's pods run to their own end; they are not replaced by a new revision.
         if _objects.counts(item) and _objects.owner_of(item["metadata"])[1] in ("ReplicaSet", "StatefulSet"):
-            yield Pod.parse(item), _quota.usage(item, f"pod {namespace}/{item['metadata']['name']}")
+            yield PodFacts.parse(item), _quota.usage(item, f"pod {namespace}/{item['metadata']['name']}")
 
 
-def namespaces(source: Source, pod: Wanted, pods: c.Iterable[Pod]) -> dict[str, c.Mapping[str, str]]:
+def namespaces(source: Source, pod: Wanted, pods: c.Iterable[PodFacts]) -> dict[str, c.Mapping[str, str]]:
     """Labels of namespaces; asked only when a rule selects namespaces by them."""
     terms = [*pod.anti_terms, *pod.affinity_terms, *(term for other in pods for term in other.anti_terms)]
     if not any(term.namespace_selector for term in terms):
@@ -72,7 +159,7 @@ def volumes(source: Source, pod: Wanted) -> tuple[Volume, ...]:
 
 def devices(source: Source, pod: Wanted) -> tuple[frozenset[str], frozenset[str]]:
     """Nodes whose devices are given out by DRA, and the extended resources that DeviceClasses give out."""
-    if not any(amount and _requests.extended(name) for name, amount in pod.requests.items()):
+    if not any(amount and _pod_resources.extended(name) for name, amount in pod.requests.items()):
         return frozenset(), frozenset()
     nodes = frozenset(_device_node(item) for item in source.items(f"{_DEVICES}/resourceslices"))
     if not nodes:

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader, _request
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _query, _question, _reader
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Unauthorized, Unreachable
 
 from tests.unit.cluster.server import Step, refuse
@@ -20,7 +20,7 @@ from .build import GPU, Json, pod, quota, template
 def test_a_small_cluster_is_read_in_one_page_of_pods() -> None:
     with cluster(2) as api:
         found = look(api, pod_template=template(nodeSelector={"node-type": "gpu"}))
-        assert (found["fits"], found["slots"], found["consistent_at"]["resource_version"]) == ("true", 8, "77")
+        assert (found["verdict"], found["slots"], found["consistent_at"]["resource_version"]) == ("pass", 8, "77")
         assert "GET /api/v1/nodes?labelSelector=node-type%3Dgpu&limit=500" in api.seen
         assert [path for path in api.seen if path.startswith(f"GET {PODS}")] == [f"GET {PODS}?limit=100"]
         assert found["api_requests"] == len(api.seen)
@@ -32,7 +32,7 @@ def test_nodes_one_by_one_and_pages_of_all_give_the_same_answer(share: float, mo
     monkeypatch.setattr(_reader, "NODES_PER_POD", share)
     with cluster(6) as api:
         found = look(api, replicas=24)
-        assert (found["fits"], found["slots"], len(found["placements"])) == ("true", 24, 6)
+        assert (found["verdict"], found["slots"], len(found["placements"])) == ("pass", 24, 6)
         assert sorted({row["requested"][GPU] for row in found["nodes"] if row["name"].startswith("gpu")}) == [4]
         single = [path for path in api.seen if "spec.nodeName%3Dgpu" in path]
         assert len(single) == (6 if share else 0)
@@ -71,8 +71,8 @@ def test_an_anti_affinity_of_a_pod_on_another_node_is_seen_in_a_scan(monkeypatch
         shy = pod("shy-0", "cpu-001", {}, affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}})
         api.lists[PODS].append(shy)
         found = look(api)
-        assert (found["fits"], found["slots"]) == ("false", 0)
-        assert "shares a topology domain with a pod whose own anti-affinity forbids this one" in found["message"]
+        assert (found["verdict"], found["slots"]) == ("fail", 0)
+        assert found["code"] == "pod_rules"
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -81,7 +81,7 @@ def test_a_rule_between_pods_reads_all_nodes_and_the_pods_it_is_about(monkeypatc
     anti = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     with cluster(3) as api:
         found = look(api, pod_template=template(affinity=anti, nodeSelector={"node-type": "gpu"}), replicas=4)
-        assert (found["fits"], found["certain"], found["possible"]) == ("false", 3, 3)
+        assert (found["verdict"], found["certain"], found["possible"]) == ("fail", 3, 3)
         assert not any("labelSelector" in path for path in api.seen if path.startswith("GET /api/v1/nodes"))
 
 
@@ -91,7 +91,7 @@ def test_old_pods_give_way_and_jobs_of_the_release_do_not() -> None:
         job["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "m-development-prefetch", "controller": True}]
         api.lists[PODS] += [pod("m-development-0", "gpu-000", {GPU: 7}), job]
         found = look(api, pod_template=template({GPU: 7}), replaces={"release": "m-development"})
-        assert (found["fits"], found["replaced"], found["strategy"], found["surge"]["fits"]) == ("true", 1, "Recreate", "false")
+        assert (found["verdict"], found["replaced"], found["strategy"], found["surge"]["verdict"]) == ("pass", 1, "Recreate", "fail")
         assert "labelSelector=app.kubernetes.io%2Finstance%3Dm-development" in " ".join(api.seen)
 
 
@@ -104,7 +104,7 @@ def test_a_node_that_goes_while_its_pods_are_read_never_looks_empty() -> None:
         return None
 
     with cluster(1, fault=fault) as api:
-        assert look(api)["fits"] == "false"
+        assert look(api)["verdict"] == "fail"
 
 
 def test_a_node_that_is_cordoned_while_its_pods_are_read_is_out() -> None:
@@ -115,13 +115,13 @@ def test_a_node_that_is_cordoned_while_its_pods_are_read_is_out() -> None:
 
     with cluster(1, fault=fault) as api:
         found = look(api)
-        assert (found["fits"], "gpu-000 is cordoned" in found["message"]) == ("false", True)
+        assert (found["verdict"], found["code"]) == ("fail", "no_matching_node")
 
 
 def test_an_answer_over_many_nodes_is_confirmed_by_one_list_of_the_same_nodes() -> None:
     with cluster(10, 7) as api:
         found = look(api, pod_template=template(nodeSelector={"node-type": "gpu"}), replicas=10)
-        assert (found["fits"], len(found["placements"])) == ("true", 10)
+        assert (found["verdict"], len(found["placements"])) == ("pass", 10)
         lists = [path for path in api.seen if path.startswith("GET /api/v1/nodes")]
         assert lists == ["GET /api/v1/nodes?labelSelector=node-type%3Dgpu&limit=500"] * 2
 
@@ -134,7 +134,7 @@ def test_nodes_that_keep_changing_leave_it_open() -> None:
 
     with cluster(1, fault=fault) as api:
         found = look(api)
-        assert (found["fits"], found["unknown"]) == ("unknown", ["its nodes kept changing while they were read"])
+        assert (found["verdict"], found["unknown"]) == ("inconclusive", ["its nodes kept changing while they were read"])
 
 
 def _on(where: str, step: Step) -> Fault:
@@ -159,19 +159,19 @@ def _on(where: str, step: Step) -> Fault:
 def test_what_is_forbidden_leaves_it_open_and_names_the_rule(path: str, rule: str) -> None:
     with cluster(1, fault=_on(path, refuse(403, "Forbidden"))) as api:
         found = look(api)
-        assert (found["fits"], found["unknown"]) == ("unknown", [rule])
+        assert (found["verdict"], found["unknown"]) == ("inconclusive", [rule])
         assert rule in found["message"]
 
 
 def test_what_is_full_stays_full_though_something_is_forbidden() -> None:
     with cluster(1, 8, fault=_on("/api/v1/namespaces/development/resourcequotas", refuse(403, "Forbidden"))) as api:
-        assert look(api)["fits"] == "false"
+        assert look(api)["verdict"] == "fail"
 
 
 def test_a_quota_is_read_and_counted() -> None:
     with cluster(1, resourcequotas=[quota({"requests.nvidia.com/gpu": "4"}, {"requests.nvidia.com/gpu": "4"})]) as api:
         found = look(api)
-        assert (found["fits"], found["quota"][0]["short"]) == ("false", 1)
+        assert (found["verdict"], found["quota"][0]["short"]) == ("fail", 1)
 
 
 def test_a_limit_range_gives_defaults_that_count() -> None:
@@ -179,7 +179,7 @@ def test_a_limit_range_gives_defaults_that_count() -> None:
     with cluster(1, limitranges=[limits]) as api:
         found = look(api)
         assert found["requests"] == {GPU: 1, "cpu": 65000, "memory": 600 << 30}
-        assert found["fits"] == "false"
+        assert found["verdict"] == "fail"
 
 
 def test_dra_leaves_it_open() -> None:
@@ -189,9 +189,9 @@ def test_dra_leaves_it_open() -> None:
         api.lists["/apis/resource.k8s.io/v1/resourceslices"] = [slices]
         api.lists["/apis/resource.k8s.io/v1/deviceclasses"] = []
         found = look(api)
-        assert (found["fits"], "publishes devices by DRA" in found["message"]) == ("unknown", True)
+        assert (found["verdict"], found["code"], len(found["unknown"])) == ("inconclusive", "capacity_unknown", 1)
         api.lists["/apis/resource.k8s.io/v1/deviceclasses"] = [classes]
-        assert look(api, pod_template=template({GPU: 64}))["fits"] == "unknown"
+        assert look(api, pod_template=template({GPU: 64}))["verdict"] == "inconclusive"
 
 
 def test_volumes_tie_the_pod_to_their_nodes() -> None:
@@ -202,7 +202,7 @@ def test_volumes_tie_the_pod_to_their_nodes() -> None:
     with cluster(2, persistentvolumeclaims=[claim]) as api:
         api.lists["/api/v1/persistentvolumes"] = [volume]
         found = look(api, pod_template=made)
-        assert (found["fits"], found["slots"], found["placements"]) == ("true", 4, {"gpu-001": 1})
+        assert (found["verdict"], found["slots"], found["placements"]) == ("pass", 4, {"gpu-001": 1})
         claim["spec"] = {}
         assert look(api, pod_template=made)["unknown"] == ["its PersistentVolumeClaim cache is not bound yet, so which nodes can mount it is open"]
         api.lists["/api/v1/namespaces/development/persistentvolumeclaims"] = []
@@ -274,7 +274,7 @@ def test_what_may_not_be_read_beside_the_pod_is_named_with_its_rule(path: str, m
     with cluster(1, persistentvolumeclaims=[CLAIM], fault=_on(path, refuse(403, "Forbidden"))) as api:
         api.lists[VOLUMES] = [{"metadata": {"name": "pv"}, "spec": {}}]
         found = look(api, pod_template=made)
-        assert (found["fits"], found["unknown"]) == ("unknown", [rule])
+        assert (found["verdict"], found["unknown"]) == ("inconclusive", [rule])
 
 
 def test_a_device_class_that_gives_out_what_is_asked_for_is_named() -> None:
@@ -282,7 +282,7 @@ def test_a_device_class_that_gives_out_what_is_asked_for_is_named() -> None:
         api.lists["/apis/resource.k8s.io/v1/resourceslices"] = [{"metadata": {"name": "s"}, "spec": {"driver": "d"}}]
         api.lists["/apis/resource.k8s.io/v1/deviceclasses"] = [{"metadata": {"name": "c"}, "spec": {"extendedResourceName": GPU}}]
         assert look(api, pod_template=template({GPU: 64}))["unknown"] == [
-            f"a DeviceClass also gives out {GPU} by DRA, which the nodes' allocatable numbers do not show"
+            f"a DeviceClass also allocates {GPU} by DRA, which the nodes' allocatable resources do not show"
         ]
 
 
@@ -291,20 +291,20 @@ def test_a_rule_that_selects_namespaces_by_label_reads_them() -> None:
     anti = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     with cluster(1) as api:
         api.lists["/api/v1/namespaces"] = [{"metadata": {"name": "development", "labels": {"team": "b"}}}]
-        assert look(api, pod_template=template(affinity=anti))["fits"] == "true"
+        assert look(api, pod_template=template(affinity=anti))["verdict"] == "pass"
         api.lists["/api/v1/namespaces"][0]["metadata"]["labels"]["team"] = "a"
-        assert look(api, pod_template=template(affinity=anti))["fits"] == "false"
+        assert look(api, pod_template=template(affinity=anti))["verdict"] == "fail"
 
 
 def test_the_fleet_that_may_not_be_read_is_not_told() -> None:
     with cluster(1, fault=_on(PODS, refuse(403, "Forbidden"))) as api:
         found = look(api, fleet=True)
-        assert (found["fleet"], found["message"]) == ([], f"The fleet cannot be told: {found['unknown'][0]}.")
+        assert (found["fleet"], found["code"], len(found["unknown"])) == ([], "capacity_unknown", 1)
 
 
 def test_the_options_of_a_pod_make_the_pod() -> None:
     options = {"resources": {GPU: 1, "memory": "1Gi"}, "labels": {"a": "b"}, "node_selector": {"node-type": "gpu"}, "tolerations": [{"operator": "Exists"}]}
-    made = _request.request({**OPTIONS, **options, "priority_class_name": "high", "replaces": {"max_surge": "25%", "selector": {"c": "d"}}})
+    made = _question.question({**OPTIONS, **options, "priority_class_name": "high", "replaces": {"max_surge": "25%", "selector": {"c": "d"}}})
     assert made.template == {
         "metadata": {"labels": {"a": "b"}},
         "spec": {
@@ -320,13 +320,13 @@ def test_the_options_of_a_pod_make_the_pod() -> None:
 def test_without_wait_there_is_one_look() -> None:
     with cluster(1) as api:
         params = {**OPTIONS, "pod_template": template(), "wait": False, "timeout": 5}
-        found = _look.until(api.connection(), _request.request(params), params)
-        assert (found["fits"], found["looks"], found["waited"]) == ("true", 1, 0.0)
+        found = _query.until(api.connection(), _question.question(params), params)
+        assert (found["verdict"], found["looks"], found["waited"]) == ("pass", 1, 0.0)
 
 
 def test_a_pause_of_nothing_is_refused() -> None:
     with pytest.raises(Error, match="wait_sleep is 0; give a number of seconds above 0"):
-        _look.wait(lambda _seconds: {"fits": "false"}, 5, 5, 0)
+        _query.wait(lambda _seconds: {"verdict": "fail"}, 5, 5, 0)
 
 
 def test_a_class_that_does_not_exist_is_refused_by_name() -> None:
@@ -354,21 +354,21 @@ def test_the_fleet_is_described_without_a_pod() -> None:
                 "fragmentation": 100,
             }
         ]
-        assert found["message"] == "gpu: 4 of 16 GPUs free, at most 4 on one node, 1 of 2 nodes closed."
+        assert found["message"] == "gpu: 4 of 16 GPUs free, at most 4 on one node, 1 of 2 nodes cordoned or NotReady."
 
 
-def test_waiting_ends_when_there_is_room_and_counts_the_looks() -> None:
-    answers = iter([{"fits": "false", "message": "no room."}, {"fits": "unknown", "message": "who knows."}, {"fits": "true"}])
+def test_waiting_ends_when_the_pods_fit_and_counts_the_looks() -> None:
+    answers = iter([{"verdict": "fail", "message": "no capacity."}, {"verdict": "inconclusive", "message": "who knows."}, {"verdict": "pass"}])
     said: list[str] = []
-    found = _look.wait(lambda _seconds: next(answers), 5, 10, 0.01, said.append)
-    assert (found["fits"], found["looks"]) == ("true", 3)
-    assert said == [f"{each} Looking again in 0 s, for another 10 s at most." for each in ("no room.", "who knows.")]
+    found = _query.wait(lambda _seconds: next(answers), 5, 10, 0.01, said.append)
+    assert (found["verdict"], found["looks"]) == ("pass", 3)
+    assert said == [f"{each} Checking again in 0 s, for at most another 10 s." for each in ("no capacity.", "who knows.")]
 
 
 def test_waiting_ends_with_the_time_and_the_last_answer() -> None:
     began = time.monotonic()
-    found = _look.wait(lambda _seconds: {"fits": "false", "message": "no room."}, 5, 0.5, 0.05)
-    assert (found["fits"], found["looks"] > 2) == ("false", True)
+    found = _query.wait(lambda _seconds: {"verdict": "fail", "message": "no capacity."}, 5, 0.5, 0.05)
+    assert (found["verdict"], found["looks"] > 2) == ("fail", True)
     assert time.monotonic() - began < 1.5
 
 
@@ -376,8 +376,8 @@ def test_a_cluster_that_does_not_answer_for_a_moment_is_looked_at_again() -> Non
     def flaky() -> t.Iterator[Json]:
         raise Unreachable("gone for a moment")
 
-    steps: list[t.Callable[[], Json]] = [lambda: next(flaky()), lambda: {"fits": "true"}]
-    assert _look.wait(lambda _seconds: steps.pop(0)(), 5, 5, 0.01)["looks"] == 2
+    steps: list[t.Callable[[], Json]] = [lambda: next(flaky()), lambda: {"verdict": "pass"}]
+    assert _query.wait(lambda _seconds: steps.pop(0)(), 5, 5, 0.01)["looks"] == 2
 
 
 def test_wrong_credentials_are_not_tried_again() -> None:
@@ -385,7 +385,7 @@ def test_wrong_credentials_are_not_tried_again() -> None:
         raise Unauthorized("no", status=401)
 
     with pytest.raises(Unauthorized):
-        _look.wait(wrong, 5, 5, 0.01)
+        _query.wait(wrong, 5, 5, 0.01)
 
 
 @pytest.mark.parametrize(

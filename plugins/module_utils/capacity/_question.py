@@ -14,9 +14,35 @@ import re
 import typing as t
 
 from .._errors import InputError
-from ._requests import Json
-from ._snapshot import Replacement
+from .._spec import Options
+from ._pod_resources import Json
 
+REPLACES: Options = {
+    "release": {"type": "str"},
+    "selector": {"type": "dict"},
+    "strategy": {"type": "str", "choices": ["auto", "RollingUpdate", "Recreate"], "default": "auto"},
+    "max_surge": {"type": "str", "default": "1"},
+    "max_unavailable": {"type": "str", "default": "0"},
+}
+OPTIONS: Options = {
+    "namespace": {"type": "str", "default": "default"},
+    "replicas": {"type": "int", "default": 1},
+    "pod_template": {"type": "dict"},
+    "resources": {"type": "dict"},
+    "labels": {"type": "dict"},
+    "node_selector": {"type": "dict"},
+    "tolerations": {"type": "list", "elements": "dict"},
+    "affinity": {"type": "dict"},
+    "topology_spread_constraints": {"type": "list", "elements": "dict"},
+    "priority_class_name": {"type": "str"},
+    "runtime_class_name": {"type": "str"},
+    "replaces": {"type": "dict", "options": REPLACES},
+    "fail_on": {"type": "list", "elements": "str", "choices": ["fail", "inconclusive"], "default": []},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "float", "default": 1800},
+    "wait_sleep": {"type": "float", "default": 10},
+    "timeout": {"type": "float", "default": 30},
+}
 _SHARE = re.compile(r"[0-9]+%?")
 _FIELDS = {
     "node_selector": "nodeSelector",
@@ -29,7 +55,22 @@ _FIELDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class Replacement:
+    """How the pods that are there give way to the new ones."""
+
+    strategy: str = "auto"
+    max_surge: int | str = 1
+    max_unavailable: int | str = 0
+
+    def surge(self, replicas: int) -> int:
+        return _rounded(self.max_surge, replicas, up=True)
+
+    def unavailable(self, replicas: int) -> int:
+        return _rounded(self.max_unavailable, replicas, up=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
     """``template`` is None when the question is about the fleet and no pod."""
 
     namespace: str
@@ -40,12 +81,12 @@ class Request:
     node_selector: Json
 
 
-def request(params: Json) -> Request:
+def question(params: Json) -> Question:
     """Of a module's parameters; raises InputError naming the option."""
     if params["replicas"] < 0:
         raise InputError(f"replicas is {params['replicas']}; give 0 or more")
     replaces = params.get("replaces") or {}
-    return Request(
+    return Question(
         namespace=params["namespace"],
         replicas=params["replicas"],
         template=_template(params),
@@ -84,3 +125,12 @@ def _share(value: t.Any, name: str, default: int) -> int | str:
     if not _SHARE.fullmatch(str(value)):
         raise InputError(f"replaces.{name} is {value!r}; give a number or a percentage such as 25%")
     return str(value)
+
+
+def _rounded(value: int | str, replicas: int, *, up: bool) -> int:
+    """A number, or a percentage of the replicas: surge is rounded up and unavailable down, as Deployments do."""
+    text = str(value)
+    if not text.endswith("%"):
+        return int(text)
+    share = int(text[:-1]) * replicas
+    return -(-share // 100) if up else share // 100
