@@ -38,6 +38,7 @@ CODES: t.Final[dict[str, str]] = {
     "quota_exceeded": "the nodes have capacity, but the namespace's ResourceQuota does not allow the pods",
     "release_changed": "the release is not what the plan was made for",
     "release_record": "a Secret of the release is not a Helm release record",
+    "reserved_by_others": "the pods would fit, but pods of other releases are about to take the capacity",
     "rollout_failed": "the new pods did not get ready; the cause is in the result",
     "scheduling_gated": "a scheduling gate holds the pod back",
     "timeout": "the time given was used up",

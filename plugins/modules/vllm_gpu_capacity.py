@@ -14,7 +14,8 @@ description:
   - Predicts for one pod and a number of replicas what the Kubernetes scheduler would do with them now,
     by the same rules, C(nodeSelector), affinity, taints, every resource name, pod slots, topology spread and quota,
     and node by node, since eight free GPUs on eight nodes are no capacity for one pod that needs eight.
-  - RV(consistent_at) says at which moment the answer was true.
+  - RV(consistent_at) says at which moment the answer was true. The answer itself reserves nothing.
+  - What other runs of this collection are about to deploy counts as taken, see O(claims), and so does what O(reserved) names.
   - A rule that is not modeled makes the verdict V(inconclusive) and is named; it never makes it V(pass).
   - A node that is NotReady is left out, though the scheduler itself would still bind pods to it until it is tainted.
   - Capacity that only preemption of pods with lower priority would free is reported and never counted.
@@ -92,6 +93,46 @@ options:
         description: Pods that may be missing during a rolling update, a number or a percentage.
         type: str
         default: "0"
+  reserved:
+    description:
+      - Pods of other releases that are about to be created, for instance of models earlier in the same play.
+      - They are placed first, in this order and by the same rules, so that free GPUs are not counted twice.
+      - Pods that such a release has already are not counted again.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Namespace of the release. By default that of the question.
+        type: str
+      release:
+        description: Name of the Helm release.
+        type: str
+        required: true
+      replicas:
+        description: Number of replicas that it will have.
+        type: int
+        default: 1
+      pod_template:
+        description: Its pod, as in O(pod_template).
+        type: dict
+        required: true
+      strategy:
+        description: How it replaces the pods that it has. With V(Recreate) it needs no surge pods.
+        type: str
+        choices: [auto, RollingUpdate, Recreate]
+        default: auto
+      max_surge:
+        description: Surge pods of its rolling update, a number or a percentage.
+        type: str
+        default: "1"
+  claims:
+    description:
+      - Whether to count what other runs have claimed, on this controller or elsewhere.
+      - A run that holds its release lock claims what it is about to deploy. Of two claims the one that the API server stored first is ahead.
+      - Where Leases of all namespaces may not be listed, those of O(namespace) are counted, and RV(notes) says so.
+    type: bool
+    default: true
   fail_on:
     description:
       - Verdicts that fail the task. By default the module only reports.
@@ -167,7 +208,39 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ gpus.message }}"
 
-- name: Wait up to ten minutes for a node with two free GPUs, and fail in words when there is none
+- name: Check whether a second model fits beside one that is about to be deployed
+  inference.vllm.vllm_gpu_capacity:
+    namespace: development
+    resources:
+      nvidia.com/gpu: 1
+    node_selector:
+      node-type: gpu
+    tolerations:
+      - key: gpu-workload
+        operator: Exists
+    reserved:
+      - release: mistral-7b-development
+        replicas: 2
+        pod_template:
+          spec:
+            nodeSelector:
+              node-type: gpu
+            tolerations:
+              - key: gpu-workload
+                operator: Exists
+            containers:
+              - name: vllm
+                resources:
+                  requests:
+                    nvidia.com/gpu: 1
+  register: beside
+
+- name: Go on only when both fit
+  ansible.builtin.assert:
+    that: beside.verdict == 'pass'
+    fail_msg: "{{ beside.message }}"
+
+- name: Wait up to ten minutes for a node with two free GPUs, and fail with the cause when there is none
   inference.vllm.vllm_gpu_capacity:
     namespace: development
     resources:
@@ -357,6 +430,32 @@ holders:
       type: bool
 evictable:
   description: Pods of lower priority (C(namespace/name)), when the replicas do not fit but would without them.
+  type: list
+  elements: str
+  returned: when a pod is given
+reserved:
+  description: What is placed before the pods of the question, from O(reserved) and from claims.
+  type: list
+  elements: dict
+  returned: when a pod is given
+  contains:
+    release:
+      description: The release whose pods they are.
+      type: str
+    namespace:
+      description: Its namespace.
+      type: str
+    pods:
+      description: How many pods are still to come.
+      type: int
+    placements:
+      description: Where they were placed for this answer, node to number of pods.
+      type: dict
+    holder:
+      description: The run that claims it, by the identity in its release lock. Empty for O(reserved).
+      type: str
+notes:
+  description: What could not be read of the claims of other runs, each in words. It does not change the verdict.
   type: list
   elements: str
   returned: when a pod is given

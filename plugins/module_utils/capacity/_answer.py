@@ -18,6 +18,7 @@ from ._objects import PodFacts
 from ._packing import Packing
 from ._placing import Placing, PodsByNode, Snapshot
 from ._question import Replacement
+from ._reservations import Placed, Reservation, reserve
 from ._rollout import Surge, Verdict
 from ._rules import Rules
 from ._wanted import Unknown, Wanted
@@ -71,9 +72,21 @@ class CapacityAnswer:
     evictable: tuple[PodFacts, ...]
     unknowns: tuple[Unknown, ...]
     snapshot: Snapshot
+    reserved: tuple[Placed, ...] = ()
+    crowded_out: bool = False
 
 
-def answer(pod: Wanted, replicas: int, snapshot: Snapshot, how: Replacement | None = None) -> CapacityAnswer:
+def answer(pod: Wanted, replicas: int, snapshot: Snapshot, how: Replacement | None = None, reservations: c.Sequence[Reservation] = ()) -> CapacityAnswer:
+    """With what others reserve placed first; ``crowded_out`` says that the pods would fit without that."""
+    rest, placed = reserve(snapshot, reservations, pod.namespace)
+    found = _answer(pod, replicas, rest, how)
+    if not placed:
+        return found
+    crowded_out = found.verdict != "pass" and _answer(pod, replicas, snapshot, how).verdict == "pass"
+    return dataclasses.replace(found, reserved=placed, crowded_out=crowded_out)
+
+
+def _answer(pod: Wanted, replicas: int, snapshot: Snapshot, how: Replacement | None) -> CapacityAnswer:
     replacement = how or Replacement()
     placing = Placing(pod, snapshot)
     stay = snapshot.without(placing.gone())
@@ -155,7 +168,8 @@ def holders(placing: Placing, replicas: int, *, try_out: bool) -> list[Holder]:
     found: dict[tuple[str, str], Holder] = {}
     for node in placing.open:
         for pod in placing.snapshot.pods.get(node.name, ()):
-            if pod.requests.get(resource) and (pod.namespace, pod.name) not in gone:
+            # A pod without a name is only reserved; there is nothing to scale down yet.
+            if pod.name and pod.requests.get(resource) and (pod.namespace, pod.name) not in gone:
                 holder = found.setdefault((pod.namespace, pod.release), Holder(pod.namespace, pod.release, resource, priority=pod.priority))
                 holder.amount += pod.requests[resource]
                 holder.priority = max(holder.priority, pod.priority)
@@ -171,7 +185,7 @@ def by_evicting(placing: Placing, replicas: int) -> list[PodFacts]:
     """The pods of lower priority, when the replicas fit with all of them gone; the scheduler may then evict some."""
     if not placing.pod.preempts:
         return []
-    lower = [pod for node in placing.open for pod in placing.snapshot.pods.get(node.name, ()) if pod.priority < placing.pod.priority]
+    lower = [pod for node in placing.open for pod in placing.snapshot.pods.get(node.name, ()) if pod.name and pod.priority < placing.pod.priority]
     gone = placing.gone() | {(pod.namespace, pod.name) for pod in lower}
     return lower if lower and placing.pack(placing.snapshot.without(gone), replicas).certain >= replicas else []
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What stands around a pod and its nodes: classes, defaults, quotas, volumes, devices, and the pods that give way."""
+"""What decides about a pod beside nodes and their pods: classes, defaults, quotas, volumes, devices, what it replaces, what others reserve."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import typing as t
 from .._errors import InputError
 from ..cluster._client import Client, Forbidden, Gone, NotFound, Unreachable
 from . import _objects, _pod_resources, _quota
+from ._claims import LABELS, LockWatch, pending_claims
 from ._objects import PodFacts
 from ._placing import Volume
 from ._pod_resources import Json
 from ._question import Question
+from ._reservations import REPLACING, Reservation
 from ._wanted import Unknown, Wanted, wanted
 
 #: Labels of volumes that tie them to nodes, and the label of today that stands in for each on a node.
@@ -29,6 +31,7 @@ _ZONES = {
     "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
 }
 _DEVICES = "/apis/resource.k8s.io/v1"
+_LEASES = "/apis/coordination.k8s.io/v1/leases"
 #: Stands for devices that are not bound to one node.
 EVERYWHERE = "*"
 
@@ -42,20 +45,31 @@ class Source:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.blind: list[Unknown] = []
+        self._defaults: dict[str, list[Json]] = {}
 
     def items(self, path: str, query: t.Mapping[str, str] | None = None) -> list[Json]:
         """A whole list, or nothing where the API does not know the kind or the user may not list it."""
         try:
-            found: list[Json] = [*restarted(lambda: self.client.items(path, query))]
+            return self.listed(path, query)
         except NotFound:
             return []
         except Forbidden:
             self.forbidden("list", path)
             return []
+
+    def listed(self, path: str, query: t.Mapping[str, str] | None = None) -> list[Json]:
+        """The same, but raises NotFound and Forbidden."""
+        found: list[Json] = [*restarted(lambda: self.client.items(path, query))]
         for item in found:
             if not (isinstance(item, dict) and isinstance(item.get("metadata"), dict) and isinstance(item.get("spec", {}), dict)):
                 raise self._strange(path, "an item is no object")
         return found
+
+    def limit_ranges(self, namespace: str) -> list[Json]:
+        """Read once for all pods of a namespace."""
+        if namespace not in self._defaults:
+            self._defaults[namespace] = self.items(f"/api/v1/namespaces/{namespace}/limitranges")
+        return self._defaults[namespace]
 
     def pages(self, path: str, query: t.Mapping[str, str], limit: int, take: t.Callable[[bytes], Found]) -> t.Iterator[Found]:
         """What ``take`` makes of each page."""
@@ -120,19 +134,66 @@ def _resource(path: str) -> str:
     return rest[0]
 
 
-def pod(source: Source, request: Question) -> Wanted:
+def pod(source: Source, question: Question) -> Wanted:
     """With what the cluster adds to it: overhead and selector of its RuntimeClass, priority, namespace defaults."""
-    template = request.template or {}
+    template = question.template or {}
     spec = template.get("spec") or {}
     runtime, priority = spec.get("runtimeClassName"), spec.get("priorityClassName")
     found = source.named(f"/apis/scheduling.k8s.io/v1/priorityclasses/{priority}") if priority else None
     return wanted(
         template,
-        request.namespace,
+        question.namespace,
         runtime_class=source.named(f"/apis/node.k8s.io/v1/runtimeclasses/{runtime}") if runtime else None,
         priority=int((found or {}).get("value") or 0),
-        limit_ranges=source.items(f"/api/v1/namespaces/{request.namespace}/limitranges"),
+        limit_ranges=source.limit_ranges(question.namespace),
     )
+
+
+def reservations(source: Source, question: Question, watch: LockWatch) -> tuple[list[Reservation], list[str]]:
+    """What is to be placed before the pods of ``question``, and notes on claims that could not be read.
+
+    Read before nodes and pods: a claim is withdrawn once its pods have nodes, so one of the two is always seen.
+    """
+    found = [Reservation(each, pod(source, each), _created(source, question, each)) for each in question.reserved]
+    if not question.claims:
+        return found, []
+    leases, notes = _leases(source, question)
+    named = {(question.namespace, question.release), *((each.namespace, each.release) for each in question.reserved)}
+    # What cannot be read for a claim makes its place less exact, but not the answer inconclusive.
+    aside = Source(source.client)
+    for claim in pending_claims(leases, (question.namespace, question.release), watch.stale(leases)):
+        if (claim.namespace, claim.release) not in named:
+            try:
+                wanted_pod = pod(aside, claim.question)
+            except InputError as error:
+                notes.append(f"the claim of {claim.release} in {claim.namespace} is not counted: {error}")
+                continue
+            found.append(Reservation(claim.question, wanted_pod, _created(aside, question, claim.question), claim.holder))
+    return found, [*notes, *(f"for the claims of other runs: {each.text}" for each in aside.blind)]
+
+
+def _created(source: Source, question: Question, other: Question) -> int:
+    """How many pods the other release has already; only its own namespace's quota has to know."""
+    return sum(1 for _each in replaced(source, other.namespace, other.replaced)) if other.namespace == question.namespace else 0
+
+
+def _leases(source: Source, question: Question) -> tuple[list[Json], list[str]]:
+    """Locks and claims of all namespaces, or of those that the question names where only they may be read."""
+    query = {"labelSelector": ",".join(f"{key}={value}" for key, value in LABELS.items())}
+    try:
+        return source.listed(_LEASES, query), []
+    except NotFound:
+        return [], []
+    except Forbidden:
+        notes = [f"claims of other runs are counted in the namespaces of this question only: leases cannot be listed: {rule('list', _LEASES)}"]
+    found: list[Json] = []
+    for namespace in sorted({question.namespace, *(each.namespace for each in question.reserved)}):
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        try:
+            found += source.listed(path, query)
+        except Forbidden:
+            notes.append(f"claims of other runs in {namespace} are not counted: leases cannot be listed: {rule('list', path)}")
+    return found, notes
 
 
 def replaced(source: Source, namespace: str, selector: str) -> c.Iterator[tuple[PodFacts, _quota.Usage]]:
@@ -140,13 +201,14 @@ def replaced(source: Source, namespace: str, selector: str) -> c.Iterator[tuple[
         return
     for item in source.items(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector}):
         # A Job's pods run to their own end; they are not replaced by a new revision.
-        if _objects.counts(item) and _objects.owner_of(item["metadata"])[1] in ("ReplicaSet", "StatefulSet"):
+        if _objects.counts(item) and _objects.owner_of(item["metadata"])[1] in REPLACING:
             yield PodFacts.parse(item), _quota.usage(item, f"pod {namespace}/{item['metadata']['name']}")
 
 
-def namespaces(source: Source, pod: Wanted, pods: c.Iterable[PodFacts]) -> dict[str, c.Mapping[str, str]]:
+def namespaces(source: Source, wanted_pods: c.Iterable[Wanted], pods: c.Iterable[PodFacts]) -> dict[str, c.Mapping[str, str]]:
     """Labels of namespaces; asked only when a rule selects namespaces by them."""
-    terms = [*pod.anti_terms, *pod.affinity_terms, *(term for other in pods for term in other.anti_terms)]
+    terms = [term for each in wanted_pods for term in (*each.anti_terms, *each.affinity_terms)]
+    terms += [term for other in pods for term in other.anti_terms]
     if not any(term.namespace_selector for term in terms):
         return {}
     return {item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in source.items("/api/v1/namespaces")}

@@ -21,6 +21,7 @@ from ..cluster._client import ApiError, Client, Unreachable
 from ..cluster._connection import Connection
 from . import _context, _fleet, _pod_resources, _reader, _report
 from ._answer import answer
+from ._claims import LockWatch
 from ._context import Source
 from ._question import Question
 from ._wanted import Unknown
@@ -37,37 +38,39 @@ LAST_LOOK = 0.9
 SHORT = 0.05
 
 
-def look(connection: Connection, question: Question, timeout: float) -> Result:
-    """One answer, within ``timeout`` seconds."""
+def look(connection: Connection, question: Question, timeout: float, watch: LockWatch | None = None) -> Result:
+    """One answer, within ``timeout`` seconds. ``watch`` remembers the locks of earlier looks."""
     client = Client(connection, Deadline(timeout))
     source = Source(client)
-    result = _describe_fleet(source, question) if question.template is None else _answer_for_pod(source, question)
+    result = _describe_fleet(source, question) if question.template is None else _answer_for_pod(source, question, watch or LockWatch())
     return {**result, "api_requests": client.requests, "api_bytes": client.bytes}
 
 
-def _answer_for_pod(source: Source, question: Question) -> Result:
+def _answer_for_pod(source: Source, question: Question, watch: LockWatch) -> Result:
     pod = _context.pod(source, question)
-    snapshot = _reader.read(source, pod, question.replaced)
-    found = answer(pod, question.replicas, snapshot, question.how)
+    reservations, notes = _context.reservations(source, question, watch)
+    wanted = [pod, *(each.pod for each in reservations)]
+    snapshot = _reader.read(source, wanted, question.replaced)
+    found = answer(pod, question.replicas, snapshot, question.how, reservations)
     for _attempt in range(CONFIRMATIONS):
         if found.verdict != "pass" or not found.packing.placements:
             break
         # The nodes were read before their pods: one that was deleted in between would look empty.
-        now = _reader.confirmed(source, pod, snapshot, found.packing.placements.keys())
+        now = _reader.confirmed(source, wanted, snapshot, found.packing.placements.keys())
         if now is snapshot:
             break
         snapshot = now
-        found = answer(pod, question.replicas, snapshot, question.how)
+        found = answer(pod, question.replicas, snapshot, question.how, reservations)
     else:
         changing = Unknown("its nodes kept changing while they were read")
         found = dataclasses.replace(found, verdict="inconclusive", unknowns=(*found.unknowns, changing))
-    return _report.report(found)
+    return {**_report.report(found), "notes": notes}
 
 
 def _describe_fleet(source: Source, question: Question) -> Result:
     at, version, nodes = _reader.read_nodes(source, question.node_selector)
     names = [node.name for node in nodes if any(amount and _pod_resources.extended(name) for name, amount in node.allocatable.items())]
-    pods = _reader.read_pods(source, None, names)
+    pods = _reader.read_pods(source, (), names)
     unknown = [each.text for each in source.blind]
     groups = [] if unknown else _fleet.groups(nodes, _reader.by_node(pods, nodes))
     return {
@@ -83,7 +86,8 @@ def until(connection: Connection, question: Question, params: t.Mapping[str, t.A
     """One look, or with ``wait`` as many as it takes."""
     if not params["wait"] or question.template is None:
         return {**look(connection, question, params["timeout"]), "looks": 1, "waited": 0.0}
-    return wait(lambda seconds: look(connection, question, seconds), params["timeout"], params["wait_timeout"], params["wait_sleep"], say)
+    watch = LockWatch()
+    return wait(lambda seconds: look(connection, question, seconds, watch), params["timeout"], params["wait_timeout"], params["wait_sleep"], say)
 
 
 def wait(look_once: t.Callable[[float], Result], timeout: float, wait_timeout: float, first_sleep: float, say: Say = silent) -> Result:

@@ -65,6 +65,21 @@ def allowed(found: c.Iterable[Row], replicas: int) -> int:
     return most
 
 
+def charged(quotas: c.Sequence[Json], pod: Wanted, pods: int) -> tuple[Json, ...]:
+    """The quotas as they will be once so many more of ``pod`` are made."""
+    own = Usage(pod.stored_requests, pod.stored_limits)
+    changed: list[Json] = []
+    for quota in quotas:
+        status = quota.get("status") or {}
+        if pods and all(_in_scope(scope, pod) for scope in _scopes(quota)):
+            used = _pod_resources.stored(status.get("used"), f"quota {quota['metadata']['name']}: used")
+            more = {resource: f"{value + pods * (_counted(resource, own) or 0)}m" for resource, value in used.items()}
+            changed.append({**quota, "status": {**status, "used": more}})
+        else:
+            changed.append(quota)
+    return tuple(changed)
+
+
 def usage(manifest: Json, where: str) -> Usage:
     spec, status = manifest.get("spec") or {}, manifest.get("status") or {}
     return Usage(_pod_resources.requests(spec, status, where), _pod_resources.limits(spec, where))

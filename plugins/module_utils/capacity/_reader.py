@@ -41,18 +41,22 @@ _ANTI = b'"podAntiAffinity"'
 _PODS, _NODES = "/api/v1/pods", "/api/v1/nodes"
 
 
-def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
-    """``replaced`` is a label selector for the pods that will give way, or empty."""
+def read(source: Source, wanted: c.Sequence[Wanted], replaced: str) -> Snapshot:
+    """For the first of the ``wanted`` pods, with what is needed to place the others before it.
+
+    ``replaced`` is a label selector for the pods that the first one replaces, or empty.
+    """
+    pod = wanted[0]
     # A look is short and makes no cycles, but collecting doubles the time of parsing.
     gc.disable()
     try:
-        at, version, nodes = read_nodes(source, _labels_of(pod))
-        pods = read_pods(source, pod, [node.name for node in nodes if _matters(pod, node)])
+        at, version, nodes = read_nodes(source, _labels_of(wanted))
+        pods = read_pods(source, wanted, [node.name for node in nodes if any(_matters(each, node) for each in wanted)])
         dra_nodes, dra_resources = _context.devices(source, pod)
         return Snapshot(
             nodes=tuple(nodes),
             pods=by_node(pods, nodes),
-            namespaces=_context.namespaces(source, pod, pods),
+            namespaces=_context.namespaces(source, wanted, pods),
             quotas=tuple(source.items(f"/api/v1/namespaces/{pod.namespace}/resourcequotas")),
             replaced=tuple(_context.replaced(source, pod.namespace, replaced)),
             volumes=_context.volumes(source, pod),
@@ -66,10 +70,10 @@ def read(source: Source, pod: Wanted, replaced: str) -> Snapshot:
         gc.enable()
 
 
-def confirmed(source: Source, pod: Wanted, snapshot: Snapshot, names: c.Collection[str]) -> Snapshot:
+def confirmed(source: Source, wanted: c.Sequence[Wanted], snapshot: Snapshot, names: c.Collection[str]) -> Snapshot:
     """The same snapshot when the nodes still stand as they were read before their pods; else with the nodes as they are now."""
     known = {node.name: node for node in snapshot.nodes}
-    now = _now(source, pod, names)
+    now = _now(source, wanted, names)
     if all(now.get(name) == known[name] for name in names):
         return snapshot
     # A node that is gone by now takes what it had with it.
@@ -77,17 +81,20 @@ def confirmed(source: Source, pod: Wanted, snapshot: Snapshot, names: c.Collecti
     return dataclasses.replace(snapshot, nodes=nodes)
 
 
-def _now(source: Source, pod: Wanted, names: c.Collection[str]) -> dict[str, NodeFacts]:
+def _now(source: Source, wanted: c.Sequence[Wanted], names: c.Collection[str]) -> dict[str, NodeFacts]:
     if len(names) <= FEW:
         with contextlib.suppress(Forbidden):
             found = {name: source.one(f"{_NODES}/{name}") for name in names}
             return {name: NodeFacts.parse(manifest) for name, manifest in found.items() if manifest}
-    return {node.name: node for node in read_nodes(source, _labels_of(pod))[2]}
+    return {node.name: node for node in read_nodes(source, _labels_of(wanted))[2]}
 
 
-def _labels_of(pod: Wanted) -> c.Mapping[str, str]:
-    """Of the nodes that are read. Rules between pods need all nodes: they count domains."""
-    return {} if pod.rules_between_pods() else pod.node_selector
+def _labels_of(wanted: c.Sequence[Wanted]) -> c.Mapping[str, str]:
+    """Of the nodes that are read: what all selectors have in common. Rules between pods need all nodes: they count domains."""
+    if any(pod.rules_between_pods() for pod in wanted):
+        return {}
+    others = [pod.node_selector.items() for pod in wanted[1:]]
+    return {key: value for key, value in wanted[0].node_selector.items() if all((key, value) in other for other in others)}
 
 
 def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, list[NodeFacts]]:
@@ -102,15 +109,15 @@ def read_nodes(source: Source, labels: c.Mapping[str, str]) -> tuple[str, str, l
     return at, pages[0][0], [node for _version, nodes in pages for node in nodes]
 
 
-def read_pods(source: Source, pod: Wanted | None, names: c.Sequence[str]) -> list[PodFacts]:
+def read_pods(source: Source, wanted: c.Iterable[Wanted], names: c.Sequence[str]) -> list[PodFacts]:
     """The pods of the nodes ``names``; with rules between pods also those elsewhere that the rules are about."""
-    ruled = pod is not None and pod.rules_between_pods()
+    ruled = [pod for pod in wanted if pod.rules_between_pods()]
     try:
         total, pods = next(source.pages(_PODS, {}, FIRST_PAGE, _first))
         if total is None:
             return pods
         if ruled or len(names) > total * NODES_PER_POD:
-            return restarted(lambda: _scan(source, pod if ruled else None, names))
+            return restarted(lambda: _scan(source, ruled, names))
         return _each(source, names)
     except Forbidden:
         source.forbidden("list", _PODS)
@@ -143,15 +150,15 @@ def _of_selector(source: Source, selector: str) -> list[PodFacts]:
     return source.taken(_PODS, source.client.raw("GET", _PODS, query), lambda page: [PodFacts.parse(item) for item in _pages.every(page)])
 
 
-def _scan(source: Source, ruled: Wanted | None, names: c.Iterable[str]) -> list[PodFacts]:
-    wanted = frozenset(name.encode() for name in names)
-    terms = [] if ruled is None else [*ruled.anti_terms, *ruled.affinity_terms]
+def _scan(source: Source, ruled: c.Sequence[Wanted], names: c.Iterable[str]) -> list[PodFacts]:
+    nodes = frozenset(name.encode() for name in names)
+    terms = [term for pod in ruled for term in (*pod.anti_terms, *pod.affinity_terms)]
     everywhere = any(term.namespace_selector is not None for term in terms)
-    about = set() if ruled is None else {ruled.namespace, *(name for term in terms for name in term.namespaces)}
+    about = {*(pod.namespace for pod in ruled), *(name for term in terms for name in term.namespaces)}
     also = [_ANTI, *(f'"namespace":"{name}"'.encode() for name in about)]
 
     def take(page: bytes) -> list[PodFacts]:
-        items = _pages.whole(page) if everywhere else _pages.pods(page, wanted, also)
+        items = _pages.whole(page) if everywhere else _pages.pods(page, nodes, also)
         return [PodFacts.parse(item) for item in items if _objects.counts(item)]
 
     return [pod for pods in source.pages(_PODS, {"fieldSelector": _LIVE}, PAGE, take) for pod in pods]

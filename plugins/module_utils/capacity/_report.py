@@ -15,6 +15,7 @@ from . import _quantity, _words
 from ._answer import CapacityAnswer, Holder
 from ._filters import NodeCapacity
 from ._quota import Row
+from ._reservations import Placed
 
 #: Rows of nodes and holders in one result; the counts are of all.
 ROWS = 200
@@ -42,6 +43,7 @@ def report(answer: CapacityAnswer) -> dict[str, t.Any]:
         "replaced": answer.replaced,
         "holders": [_holder_row(holder) for holder in answer.holders[:ROWS]],
         "evictable": sorted(f"{pod.namespace}/{pod.name}" for pod in answer.evictable)[:ROWS],
+        "reserved": [_reserved_row(each) for each in answer.reserved if each.coming],
         "unknown": [each.text for each in answer.unknowns],
         "consistent_at": {"time": answer.snapshot.at, "resource_version": answer.snapshot.resource_version},
     }
@@ -82,6 +84,17 @@ def _quota_row(row: Row) -> dict[str, t.Any]:
     name = row.resource.removeprefix("requests.").removeprefix("limits.")
     hard, used, need, short = (_quantity.units(name, value) for value in (row.hard, row.used, row.need, row.short))
     return {"name": row.quota, "resource": row.resource, "hard": hard, "used": used, "need": need, "short": short, "why": row.refused or row.unknown}
+
+
+def _reserved_row(placed: Placed) -> dict[str, t.Any]:
+    question = placed.reservation.question
+    return {
+        "release": question.release,
+        "namespace": question.namespace,
+        "pods": placed.coming,
+        "placements": dict(placed.placements),
+        "holder": placed.reservation.holder,
+    }
 
 
 def _holder_row(holder: Holder) -> dict[str, t.Any]:

@@ -18,6 +18,8 @@ from ._answer import CapacityAnswer
 from ._filters import NodeCapacity
 from ._objects import NodeFacts
 from ._quota import Row
+from ._reservations import Reservation
+from ._wanted import Wanted
 
 _FEW = 3
 
@@ -32,6 +34,8 @@ class Explanation(t.NamedTuple):
 def explain(answer: CapacityAnswer) -> Explanation:
     if answer.verdict == "pass":
         return Explanation("", _fits(answer))
+    if answer.crowded_out:
+        return Explanation(code="reserved_by_others", message=_crowded_out(answer))
     if answer.verdict == "inconclusive":
         return Explanation(code="capacity_unknown", message=_undecided(answer))
     return _does_not_fit(answer)
@@ -47,9 +51,9 @@ def downtime(answer: CapacityAnswer) -> str:
     return f"from the stop of the {old} until the first new one is ready: {answer.surge.why or 'there is no capacity for a surge pod'}"
 
 
-def need(answer: CapacityAnswer) -> str:
-    """``2 GPUs, 8 cpu and 24Gi memory``: what one pod asks for, the scarce first."""
-    asked = [(name, amount) for name, amount in answer.pod.requests.items() if amount]
+def need(pod: Wanted) -> str:
+    """``2 GPUs, 8 cpu and 24Gi memory``: what one pod requests, the scarce first."""
+    asked = [(name, amount) for name, amount in pod.requests.items() if amount]
     asked.sort(key=lambda each: (not _pod_resources.extended(each[0]), each[0]))
     return _list([_amount(name, amount) for name, amount in asked]) or "a pod slot"
 
@@ -60,18 +64,33 @@ def _fits(answer: CapacityAnswer) -> str:
     where = _list([f"{count} on {node}" for node, count in _most(answer.packing.placements)], len(answer.packing.placements))
     after = f" once the {_count(answer.replaced, 'old pod')} stopped" if answer.replaced and answer.strategy == _rollout.RECREATE else ""
     more = answer.slots - answer.replicas
-    return f"{_replicas(answer)} of {need(answer)} {_fit(answer)}{after}: {where}; there is {f'capacity for {more}' if more else 'no capacity for any'} more."
+    left = f"there is {f'capacity for {more}' if more else 'no capacity for any'} more"
+    return f"{_replicas(answer)} of {need(answer.pod)} {_fit(answer)}{after}: {where}; {left}."
+
+
+def _crowded_out(answer: CapacityAnswer) -> str:
+    coming = [each for each in answer.reserved if each.coming]
+    others = [f"{_count(each.coming, 'pod')} of {need(each.reservation.pod)} of {_whose(each.reservation)}" for each in coming[:_FEW]]
+    return (
+        f"{_replicas(answer)} of {need(answer.pod)} would fit now, but the capacity is reserved for {_list(others, len(coming))}; "
+        "wait for that rollout to finish, or free more."
+    )
+
+
+def _whose(reservation: Reservation) -> str:
+    name = f"`{reservation.question.release}` in {reservation.question.namespace}"
+    return f"{name} (a run of {reservation.holder})" if reservation.holder else name
 
 
 def _undecided(answer: CapacityAnswer) -> str:
-    start = f"Cannot decide whether {_replicas(answer)} of {need(answer)} {_fit(answer)}"
+    start = f"Cannot decide whether {_replicas(answer)} of {need(answer.pod)} {_fit(answer)}"
     if answer.unknowns:
         return f"{start}: {'; '.join(each.text for each in answer.unknowns[:_FEW])}."
     row = next((row for row in answer.quota if row.unknown), None)
     if row:
         return f"{start}: {row.unknown} (quota {row.quota}, {row.resource}); try again in a moment."
     if answer.packing.certain >= answer.replicas:
-        return f"Cannot decide whether a rolling update of {_replicas(answer)} of {need(answer)} can finish: {answer.surge.why}."
+        return f"Cannot decide whether a rolling update of {_replicas(answer)} of {need(answer.pod)} can finish: {answer.surge.why}."
     return (
         f"{start}: it depends on the order in which the scheduler picks nodes "
         f"(at least {answer.packing.certain} and at most {answer.packing.possible} get one)."
@@ -91,9 +110,9 @@ def _does_not_fit(answer: CapacityAnswer) -> Explanation:
     if answer.packing.certain < answer.replicas:
         return _no_capacity(answer, short)
     if short:
-        message = f"needs {_replicas(answer)} of {need(answer)}; {_quota(answer, short)}; scale something down there or raise the quota."
+        message = f"needs {_replicas(answer)} of {need(answer.pod)}; {_quota(answer, short)}; scale something down there or raise the quota."
         return Explanation(code="quota_exceeded", message=message)
-    alone = f"{_replicas(answer)} of {need(answer)} would fit without the old pods"
+    alone = f"{_replicas(answer)} of {need(answer.pod)} would fit without the old pods"
     message = f"{alone}, but a RollingUpdate cannot finish: {answer.surge.why}; use Recreate, or free a node."
     return Explanation(code="no_surge_capacity", message=message)
 
@@ -103,7 +122,7 @@ def _no_capacity(answer: CapacityAnswer, short: Row | None) -> Explanation:
     placed = f"only {answer.packing.possible} of {answer.replicas} fit: " if answer.packing.possible else ""
     code, best = _best(answer)
     also = f"; {_quota(answer, short)} too" if short else ""
-    return Explanation(code, f"needs {several}{need(answer)} on one node; {placed}{best}{_help(answer)}{also}.")
+    return Explanation(code, f"needs {several}{need(answer.pod)} on one node; {placed}{best}{_help(answer)}{also}.")
 
 
 def _quota(answer: CapacityAnswer, row: Row) -> str:

@@ -20,6 +20,8 @@ import typing as t
 Json = dict[str, t.Any]
 
 OWNER = "inference.vllm/owner"
+#: One list finds all locks, for those who ask which runs are still at work.
+LABELS = {"app.kubernetes.io/managed-by": "inference.vllm"}
 DURATION_SECONDS = 120
 
 
@@ -82,7 +84,7 @@ def body(name: str, namespace: str, me: Owner, *, now: str, duration: int, held:
     known = owner_of(held) if held and mine else None
     if known and not me.reason:
         me = dataclasses.replace(me, reason=known.reason)  # a step that only renews does not say again what it is all for
-    metadata: Json = {"name": name, "namespace": namespace, "annotations": {OWNER: json.dumps(dataclasses.asdict(me), sort_keys=True)}}
+    metadata: Json = {"name": name, "namespace": namespace, "labels": LABELS, "annotations": {OWNER: json.dumps(dataclasses.asdict(me), sort_keys=True)}}
     if held:
         metadata["resourceVersion"] = held["metadata"]["resourceVersion"]
     return {

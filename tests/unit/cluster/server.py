@@ -106,11 +106,12 @@ def cut(body: bytes, promised: int) -> Step:
 
 
 class Server:
-    """``steps`` are taken one per request, the last one again and again. ``seen`` holds method and path of each request."""
+    """``steps`` are taken one per request, the last one again and again. ``seen`` holds method and path of each request, ``bodies`` what came with it."""
 
     def __init__(self, steps: t.Sequence[Step]) -> None:
         self.seen: list[str] = []
         self.headers: list[t.Any] = []
+        self.bodies: list[bytes] = []
         self._steps = list(steps)
         self._lock = threading.Lock()
         server = self
@@ -122,7 +123,7 @@ class Server:
 
             def answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                self.rfile.read(length)
+                server.bodies.append(self.rfile.read(length))
                 server.next(self)(self)
 
             def log_message(self, *_message: object) -> None:

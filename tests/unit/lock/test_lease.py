@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._actor import actor
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._spec import Context
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _claims
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Conflict, NotFound
 from ansible_collections.inference.vllm.plugins.module_utils.lock import _holder as holder
 from ansible_collections.inference.vllm.plugins.module_utils.lock import _lease as lease
@@ -65,6 +66,10 @@ def test_renewing_keeps_when_it_was_acquired() -> None:
 def test_renewing_without_a_reason_keeps_the_one_that_was_given() -> None:
     silent = lease.Owner(ALICE.user, ALICE.host, ALICE.pid, ALICE.boot, ALICE.start)
     assert lease.held_by(lease.body("m", "ns", silent, now="t1", duration=60, held=held(ALICE))) == ALICE.words()
+
+
+def test_every_lock_carries_the_label_by_which_claims_find_it() -> None:
+    assert held(ALICE)["metadata"]["labels"] == _claims.LABELS
 
 
 @pytest.mark.parametrize("annotations", [{}, {lease.OWNER: "no json"}, {lease.OWNER: "[]"}, {lease.OWNER: '{"user": "x"}'}])
