@@ -20,7 +20,7 @@ from ._objects import PodFacts
 from ._placing import Volume
 from ._pod_resources import Json
 from ._question import Question
-from ._reservations import REPLACING, Reservation
+from ._reservations import REPLACING, Reservation, checked
 from ._wanted import Unknown, Wanted, wanted
 
 #: Labels of volumes that tie them to nodes, and the label of today that stands in for each on a node.
@@ -164,9 +164,9 @@ def reservations(source: Source, question: Question, watch: LockWatch) -> tuple[
     for claim in pending_claims(leases, (question.namespace, question.release), watch.stale(leases)):
         if (claim.namespace, claim.release) not in named:
             try:
-                wanted_pod = pod(aside, claim.question)
-            except InputError as error:
-                notes.append(f"the claim of {claim.release} in {claim.namespace} is not counted: {error}")
+                wanted_pod = checked(pod(aside, claim.question))
+            except (InputError, AttributeError, KeyError, TypeError, ValueError) as error:
+                notes.append(f"the claim of {claim.release} in {claim.namespace} cannot be counted: {error}")
                 continue
             found.append(Reservation(claim.question, wanted_pod, _created(aside, question, claim.question), claim.holder))
     return found, [*notes, *(f"for the claims of other runs: {each.text}" for each in aside.blind)]

@@ -15,11 +15,12 @@ from __future__ import annotations
 import collections.abc as c
 import dataclasses
 
-from . import _quota
+from . import _filters, _labels, _quota
 from ._objects import NodeFacts, PodFacts
 from ._placing import Placing, Snapshot, as_placed
 from ._pod_resources import Amounts
 from ._question import Question
+from ._rules import Rules
 from ._wanted import Wanted
 
 #: What replaces its pods one by one; a Job's pods run to their own end.
@@ -57,6 +58,19 @@ def reserve(snapshot: Snapshot, reservations: c.Iterable[Reservation], namespace
         snapshot, one = _one(snapshot, reservation, namespace)
         placed.append(one)
     return snapshot, tuple(placed)
+
+
+def checked(pod: Wanted) -> Wanted:
+    """Raises here what would be raised while it is placed: a claim is written by others, and only its outside has been looked at."""
+    keys = [*(term.topology_key for term in (*pod.anti_terms, *pod.affinity_terms)), *(rule.topology_key for rule in pod.spread)]
+    labels = {**pod.node_selector, **dict.fromkeys(keys, "")}
+    node = NodeFacts("", labels, (), unschedulable=False, ready=True, allocatable={})
+    _filters.untolerated([{"key": "", "value": "", "effect": effect} for effect in ("NoSchedule", "NoExecute")], pod.tolerations)
+    _labels.node_matches(pod.node_affinity or (), labels, "")
+    rules = Rules(pod, [node], {"": [as_placed(pod, "")]}, {pod.namespace: {}})
+    rules.forbids(node)
+    hash(rules.signature(node, ()))
+    return pod
 
 
 def _one(snapshot: Snapshot, reservation: Reservation, namespace: str) -> tuple[Snapshot, Placed]:

@@ -79,7 +79,7 @@ def _crowded_out(answer: CapacityAnswer) -> str:
 
 def _whose(reservation: Reservation) -> str:
     name = f"`{reservation.question.release}` in {reservation.question.namespace}"
-    return f"{name} (a run of {reservation.holder})" if reservation.holder else name
+    return f"{name} (claimed by {reservation.holder})" if reservation.holder else name
 
 
 def _undecided(answer: CapacityAnswer) -> str:

@@ -10,8 +10,14 @@ import pytest
 import yaml
 from ansible_collections.inference.vllm.plugins.modules import vllm_gpu_capacity
 
-from lab.testing import NotFound, RunningLab
-from tests.ansible import Ran, run
+from plugins.module_utils._deadline import Deadline
+from plugins.module_utils.capacity._claims import claim_document, publish, withdraw
+from plugins.module_utils.capacity._question import of_release
+from plugins.module_utils.cluster._client import NotFound
+from plugins.module_utils.lock._lease import Owner
+from plugins.module_utils.lock._lock import Lock
+from plugins.modules import vllm_gpu_capacity
+from tests.integration.conftest import RunningLab
 
 GPU_POD = {"nvidia.com/gpu": 1}
 SECRETIVE = {
@@ -128,6 +134,30 @@ def test_what_is_wrong_is_said_in_one_sentence_without_a_trace(
     assert said in found["msg"]
     assert "Traceback" not in found["_"]
     assert "sk-very-secret" not in found["_"]
+
+
+def test_of_two_runs_that_want_the_same_gpus_the_first_gets_them(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
+    api = lab.client("admin")
+    template = {"spec": {"tolerations": [{"operator": "Exists"}], "containers": [{"name": "c", "resources": {"requests": {"nvidia.com/gpu": 8}}}]}}
+    locks = {}
+    for name in ("first", "second"):
+        locks[name] = Lock(api, namespace, f"inference-vllm-{name}", Owner(name, "ci", 1))
+        locks[name].acquire(Deadline(5), print)
+        document = claim_document(of_release(namespace, name, 2, template, "auto", "1"))
+        publish(api, namespace, f"inference-vllm-{name}", document, holder=Owner(name, "ci", 1).identity)
+    options = {"namespace": namespace, "replicas": 2, "pod_template": template}
+    asked = {name: ask(lab, tmp_path, {**options, "replaces": {"release": name}}) for name in ("first", "second", "third")}
+    assert {name: (found["verdict"], found["code"], found["notes"]) for name, found in asked.items()} == {
+        "first": ("pass", "", []),
+        "second": ("fail", "reserved_by_others", []),
+        "third": ("fail", "reserved_by_others", []),
+    }
+    assert [(each["release"], each["pods"]) for each in asked["second"]["reserved"]] == [("first", 2)]
+    # The first one fails, and gives its lock back without another word.
+    assert locks["first"].release()
+    assert ask(lab, tmp_path, {**options, "replaces": {"release": "second"}})["verdict"] == "pass"
+    assert withdraw(api, namespace, "inference-vllm-second", holder=Owner("second", "ci", 1).identity)
+    assert ask(lab, tmp_path, {**options, "replaces": {"release": "third"}}, who="viewer")["verdict"] == "pass"
 
 
 def test_the_training_play_starts_what_fits_and_names_what_does_not(lab: RunningLab, namespace: str) -> None:

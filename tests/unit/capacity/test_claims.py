@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import types
 import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error, InputError
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _claims, _question
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _claims, _context, _question, _reader
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._answer import answer
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._claims import CLAIM, SUFFIX, LockWatch, claim_document, pending_claims
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._context import Source
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._question import Question, of_release
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._reservations import Reservation
 from ansible_collections.inference.vllm.plugins.module_utils.capacity._wanted import wanted
@@ -322,6 +324,38 @@ def test_a_claim_that_cannot_be_placed_is_noted_and_left_out() -> None:
         _with(api, other("a", 4, priorityClassName="none"))
         found = look(api)
         assert (found["verdict"], len(found["notes"]), "claim of a" in found["notes"][0]) == ("pass", 1, True)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "x", "In", "Exists"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["key", "operator", "values", "labelSelector", "x"]), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = ("nodeSelector", "tolerations", "topologySpreadConstraints", "priority", "overhead", "resources", "containers", "node", "pod", "anti")
+TERMS = ("nodeSelectorTerms", "topologyKey", "labelSelector", "matchExpressions")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(FIELDS),
+    JUNK | st.lists(st.dictionaries(st.sampled_from([*TERMS, "maxSkew", "whenUnsatisfiable"]), JUNK | st.just("DoNotSchedule"), max_size=4), max_size=2),
+)
+def test_a_claim_of_junk_never_breaks_the_answer_of_others(field: str, junk: t.Any) -> None:
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    kinds = {"node": "nodeAffinity", "pod": "podAffinity", "anti": "podAntiAffinity"}
+    changed = {"affinity": {kinds[field]: {required: junk}}} if field in kinds else {field: junk}
+    made = claim(other("a"), 1)
+    document = claim_document(other("a"))
+    document["template"]["spec"] = {**document["template"]["spec"], **changed}
+    made["metadata"]["annotations"][CLAIM] = json.dumps(document)
+    client = types.SimpleNamespace(items=lambda path, _query=None: [lock("a"), made] if path == LEASES else [], get=lambda _path: {})
+    question = _question.question({"namespace": "development", "replicas": 1, "pod_template": template()})
+    found, notes = _context.reservations(Source(t.cast(Client, client)), question, LockWatch())
+    running = [pod("b-0", "n0", labels={"app": "x"})]
+    cluster_of = snapshot([node("n0", labels={"x": "x", "In": "In"}), node("n1")], running)
+    answer(wanted(t.cast(Json, question.template), "development"), 1, cluster_of, None, found)
+    _reader._labels_of([wanted(t.cast(Json, question.template), "development"), *(each.pod for each in found)])
+    assert len(found) + len(notes) <= 1
 
 
 def test_claims_cost_one_request_when_there_are_none() -> None:
