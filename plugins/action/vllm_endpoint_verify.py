@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..module_utils.gates._module import SPEC, run
+from ..module_utils.verification._module import SPEC, run
 from ..plugin_utils._controller import ControllerAction
 
 

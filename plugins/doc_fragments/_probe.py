@@ -20,7 +20,7 @@ options:
   context:
     description: Context of the kubeconfig. Taken from E(K8S_AUTH_CONTEXT) when not given.
     type: str
-  way:
+  via:
     description:
       - How endpoints are reached.
       - V(direct) opens the entry's endpoint from the machine that runs the module.

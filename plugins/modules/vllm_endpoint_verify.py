@@ -8,15 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_endpoint_verify
-short_description: Verifies that a model really serves, and how fast
+short_description: Verifies that a model generates, and how fast
 description:
-  - Asks an OpenAI-compatible endpoint for a real generation, reads a stream to its end, measures latency and judges thresholds.
+  - Asks an OpenAI-compatible endpoint for a real generation, reads a stream to its end, measures latency and compares it with limits (gates).
     A vLLM server answers 200 on C(/health) while every generation fails, so nothing less proves that it serves.
-  - Every check and every gate ends in one of three verdicts. What could not be told is V(inconclusive), never V(pass).
-  - Against pods, each ready pod is checked alone, and the latency sample is spread over all of them, so that one bad pod behind a Service is found.
-  - Latencies are measured as C(vllm bench serve) does; TTFT to the first streamed chunk, inter-token latency (ITL) between chunks, TPOT per token
-    after the first, e2e to the last chunk; percentiles by linear interpolation. Tokens are those that the server's C(usage) counts.
-  - Redirects are never followed, answers are read up to 1 MiB, and loopback, link-local and metadata addresses are refused unless allowed.
+  - Each check and each gate reports one of three verdicts. A check that cannot decide reports V(inconclusive), never V(pass).
+  - With pods, each ready pod is checked alone and the latency sample is spread over all of them, so that one bad pod behind a Service is found.
+  - Latencies are measured as C(vllm bench serve) does it, with TTFT to the first streamed chunk, inter-token latency (ITL) between chunks, TPOT per token
+    after the first, and e2e to the last chunk; percentiles are interpolated linearly. Tokens are counted by the server, in C(usage).
+  - Redirects are not followed, answers are read up to 1 MiB, and loopback, link-local and metadata addresses are refused unless allowed.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -25,27 +25,27 @@ extends_documentation_fragment:
   - inference.vllm._attributes.actiongroup_vllm
   - inference.vllm._attributes.reads_only
 options:
-  way:
+  via:
     description:
       - How the endpoint is reached.
       - V(direct) opens O(url) from the machine that runs the module and needs no Kubernetes.
-      - V(port_forward) goes through the API server to pods, which needs C(get) and C(list) on pods and C(create) on pods/portforward
-        (and C(get) on the Service or Deployment that is named).
-      - V(service_proxy) goes through the API server to a Service, which needs C(get) and C(create) on services/proxy. The API server takes
-        the C(Authorization) header for itself, so a server that wants a key ends V(inconclusive).
-      - V(router) opens O(url) of an API router, with the router's key. A router's C(/health) is about itself and is not checked.
+      - V(port_forward) goes through the API server to pods. It needs C(get) and C(list) on pods and C(create) on pods/portforward, and C(get) on the
+        Service or Deployment that is named; C(list) on replicasets and C(get) on deployments for RV(subject.bundle).
+      - V(service_proxy) goes through the API server to a Service. It needs C(get) and C(create) on services/proxy. The API server keeps
+        the C(Authorization) header for itself, so a server that requires a key ends V(inconclusive).
+      - V(router) opens O(url) of an API router, with the router's key. A router's C(/health) is about the router and is not checked.
       - V(auto) takes the first of V(port_forward), V(service_proxy) and V(direct) whose options are given and that opens a connection;
-        RV(way) says which.
+        RV(via) reports which.
     type: str
     choices: [auto, direct, port_forward, router, service_proxy]
     default: direct
   url:
-    description: Address of the endpoint for O(way=direct), such as V(http://llama-3-8b.example.com:8000). C(/v1) at its end makes no difference.
+    description: Address of the endpoint for O(via=direct), such as V(http://llama-3-8b.example.com:8000). A C(/v1) at the end makes no difference.
     type: str
   http_proxy:
     description:
-      - URL of an HTTP proxy on the way to O(url). The proxy then resolves the name, so that only the URL itself is judged.
-      - The usual proxy variables of the environment are not followed.
+      - URL of an HTTP proxy for O(url). The proxy then resolves the name, so only the URL itself is checked against the refused addresses.
+      - The usual proxy environment variables are ignored.
     type: str
   namespace:
     description: Namespace of the pods.
@@ -62,16 +62,16 @@ options:
   pods:
     description:
       - Which ready pods are verified.
-      - V(new) takes only those of the newest ReplicaSet of O(deployment) (or of the Deployment that is called as O(service)).
+      - V(new) takes only those of the newest ReplicaSet of O(deployment) (or of the Deployment with the name of O(service)).
     type: str
     choices: [all, new]
     default: all
   pod_port:
-    description: Name or number of the port to verify; for a Service, of the Service's port.
+    description: Name or number of the port to verify; for a Service, the port of the Service.
     type: str
     default: http
   model:
-    description: Name that the server must serve; the registry's name of the model.
+    description: Name that the server must serve; the name of the model in the registry.
     type: str
     required: true
   kind:
@@ -81,48 +81,48 @@ options:
     default: chat
   endpoint_api_key:
     description:
-      - Key of the endpoint, sent as bearer token. Taken from E(VLLM_API_KEY) when not given.
-      - It has a name of its own because O(api_key) is the API server's.
+      - Key of the endpoint, sent as a bearer token. Read from E(VLLM_API_KEY) when not given.
+      - Not to be confused with O(api_key), the API server's.
     type: str
   key_required:
     description:
-      - Whether an answer without the key is wrong (V(true)) or expected (V(false)). When not given, both are right.
-      - A key that was given and is refused fails the check in any case.
+      - Whether the server must (V(true)) or must not (V(false)) require a key. When not given, both are accepted.
+      - A given key that is refused fails the check in any case.
     type: bool
   endpoint_ca_cert:
-    description: Path of the CA certificates that signed those of an C(https) O(url) and O(reference_url). The system's when not given.
+    description: Path of the CA certificates for an C(https) O(url) and O(reference_url). Those of the system when not given.
     type: path
   endpoint_validate_certs:
     description: Whether the certificate of an C(https) O(url) is verified.
     type: bool
     default: true
   allowed_networks:
-    description: Networks of loopback, link-local or metadata addresses that O(url) may lead to all the same, such as V(127.0.0.0/8).
+    description: Networks of loopback, link-local or metadata addresses that O(url) may lead to nevertheless, such as V(127.0.0.0/8).
     type: list
     elements: str
     default: []
   checks:
     description:
       - What is checked, in this order.
-      - When not given, V(tls) for an C(https) O(url) whose certificate is verified, V(health) (not for O(way=router)), V(models), V(authentication),
+      - When not given, V(tls) for an C(https) O(url) whose certificate is verified, V(health) (not for O(via=router)), V(models), V(authentication),
         the check of O(kind), V(stream) except for embeddings, V(lora) with O(lora_adapters), V(golden) with O(golden), and V(latency).
       - V(health), C(/health) answers 200.
       - V(ready), C(/ready) answers 200; vLLM does not offer it, and 404 is V(skipped), never a failure.
       - V(version), C(/version) answers.
       - V(models), C(/v1/models) lists O(model).
-      - V(authentication), the key opens C(/v1/models), and what happens without it is as O(key_required) says.
+      - V(authentication), C(/v1/models) accepts the key, and without it answers as O(key_required) demands.
       - V(chat), V(completion), V(embedding), a real answer with at least one token, or with a vector.
       - V(stream), a streamed answer read to C([DONE]), without an error inside it.
-      - V(wrong_model), a name that nobody serves is refused, which proves that no gateway answers for the model.
-      - V(reach), a connection can be had.
-      - V(tls), the certificate is trusted; how many days are left. Fewer than 14 are a warning.
-      - V(tools), a tool call with the right name and arguments as its schema asks.
-      - V(json_schema), an answer as a JSON schema asks.
+      - V(wrong_model), a name that nobody serves is refused, which proves that no gateway answers in place of the model.
+      - V(reach), a connection opens.
+      - V(tls), the certificate is trusted; reports how many days are left, with a warning below 14.
+      - V(tools), a tool call with the right name and arguments that match its schema.
+      - V(json_schema), an answer that matches a JSON schema.
       - V(lora), each of O(lora_adapters) is listed as an adapter and answers.
-      - V(golden), each of O(golden) is answered as it must be.
+      - V(golden), each of O(golden) is answered as expected.
       - V(metrics), C(/metrics) has each of O(metrics) and has counted our requests; list it after a check that generates.
       - V(replicas), all pods have the same C(system_fingerprint) and context length.
-      - V(latency), O(samples) timed requests, and what O(gates) says about them.
+      - V(latency), O(samples) timed requests, which O(gates) then judge.
     type: list
     elements: str
     choices:
@@ -164,7 +164,9 @@ options:
       - vllm:request_success_total
       - vllm:time_to_first_token_seconds_bucket
   golden:
-    description: Prompts whose answers at temperature 0 are known, for the check V(golden). Each says in one way what the answer must be.
+    description:
+      - Prompts whose answers at temperature 0 are known, for the check V(golden).
+      - Each has exactly one of C(exact), C(prefix), C(regex), C(json_schema) and C(same).
     type: list
     elements: dict
     default: []
@@ -177,13 +179,13 @@ options:
         description: The whole answer.
         type: str
       prefix:
-        description: How the answer begins.
+        description: How the answer starts.
         type: str
       regex:
-        description: Regular expression that is found in the answer.
+        description: Regular expression to be found in the answer.
         type: str
       json_schema:
-        description: JSON schema that the answer keeps. Needs the Python package jsonschema.
+        description: JSON schema that the answer matches. Needs the Python package jsonschema.
         type: dict
       same:
         description: The answer is the same as that of O(reference_url).
@@ -193,7 +195,7 @@ options:
         description: Tokens that the answer may have. O(max_tokens) when not given.
         type: int
   reference_url:
-    description: Address of another endpoint whose answers to O(golden) prompts with C(same) are taken for right, such as staging's.
+    description: Address of another endpoint whose answers to O(golden) prompts with C(same) are the reference, such as staging.
     type: str
   reference_model:
     description: Name of the model there. O(model) when not given.
@@ -206,11 +208,11 @@ options:
     type: str
     default: Say OK.
   prompt_words:
-    description: Number of random words in the prompt of each timed request, each another one, so that no prefix cache helps. V(0) sends O(prompt).
+    description: Number of random words in the prompt of each timed request. Each prompt is different, so that no prefix cache helps. V(0) sends O(prompt).
     type: int
     default: 0
   max_tokens:
-    description: Tokens that each answer may have, 1 to 4096. Latency depends on it, so compare only runs with the same number.
+    description: Maximum tokens of each answer, 1 to 4096. Latency depends on it, so compare only runs with the same number.
     type: int
     default: 16
   ignore_eos:
@@ -219,20 +221,20 @@ options:
     default: false
   samples:
     description:
-      - Number of timed requests. V(0) measures nothing. To prove a P95 with 95 % confidence, 59 are needed.
+      - Number of timed requests. V(0) measures nothing. Proving a P95 with 95 % confidence takes at least 59.
       - When not given, 5, or with O(duration) as many as fit into it.
     type: int
   concurrency:
-    description: Number of requests at a time, at most 256. With O(rate), the most that are in flight.
+    description: Number of requests at a time, at most 256. With O(rate), the maximum in flight.
     type: int
     default: 1
   warmup:
-    description: Number of requests before the timed ones that do not count. When not given, O(concurrency), and at least 2.
+    description: Number of requests sent before the timed ones; they do not count. When not given, O(concurrency), and at least 2.
     type: int
   rate:
     description:
-      - Requests a second, sent by a random (Poisson) schedule whatever the server does. Gates then count e2e and TTFT from the schedule.
-      - V(0) sends the next request when one has ended, which hides a server's overload.
+      - Requests a second, sent on a random (Poisson) schedule, however slow the server is. Gates then count e2e and TTFT from the schedule.
+      - V(0) sends the next request when one has ended, which hides overload.
     type: float
     default: 0.0
   duration:
@@ -244,7 +246,7 @@ options:
     type: int
     default: 0
   slo:
-    description: What a request must keep to count for goodput; RV(latency.goodput) says how many did.
+    description: Limits that a request must meet to count as goodput; RV(latency.goodput) reports how many did.
     type: dict
     default: {}
     suboptions:
@@ -267,37 +269,37 @@ options:
         A failed request counts as infinitely slow.
       - C(error_rate) limits the share of failed requests, such as 0.001.
       - C(completion_seconds) limits the first whole answer, of the slowest pod.
-      - C(output_tokens_per_second), C(requests_per_second) and C(goodput_requests_per_second) (with O(slo)) ask for a throughput.
+      - C(output_tokens_per_second), C(requests_per_second) and C(goodput_requests_per_second) (with O(slo)) demand a throughput.
       - Without C(min_samples), a percentile or share must be proven with C(confidence), 0.95 when not given; otherwise the verdict is V(inconclusive).
-        "P95 at most 3 s" needs 59 samples with none above, 93 with one above, 124 with two.
-      - With C(min_samples), so many samples are enough and the sample's own percentile or share decides; the confidence that it has is in the result.
-        This is for quick verifications, and for shares that no small sample can prove.
+        "P95 at most 3 s" needs 59 samples with none above the limit, 93 with one above, 124 with two.
+      - With C(min_samples), that many samples are enough and the percentile or share of the sample decides; RV(gates[].confidence) reports its confidence.
+        Use it for quick verifications, and for shares that no small sample can prove.
     type: dict
     default: {}
   timeout:
-    description: Seconds that the whole verification may take. What was not reached by then is V(inconclusive).
+    description: Seconds that the whole verification may take. Checks that were not reached by then are V(inconclusive).
     type: float
     default: 60.0
   request_timeout:
-    description: Seconds that one request may take in all.
+    description: Seconds that one request may take in total.
     type: float
     default: 30.0
   report:
-    description: Path of a JSON file that gets the result, every timed request, and a latency histogram and timeline as SVG. Not written in check mode.
+    description: Path of a JSON file to write with the result and every timed request. Not written in check mode.
     type: path
   junit:
-    description: Path of a JUnit XML file with each check and gate as a test case; V(inconclusive) is an error there. Not written in check mode.
+    description: Path of a JUnit XML file to write with each check and gate as a test case; V(inconclusive) is an error there. Not written in check mode.
     type: path
   fail_on:
     description:
-      - Verdicts that fail the task. With an empty list the task never fails for what it found, and RV(verdict) is for the play to judge.
-      - Whatever the list says, options that cannot be right fail the task.
+      - Verdicts that fail the task. With an empty list the task never fails because of its findings, and the play judges RV(verdict).
+      - Invalid options fail the task regardless of this list.
     type: list
     elements: str
     choices: [fail, inconclusive]
     default: [fail, inconclusive]
 requirements:
-  - kubernetes >= 24.2.0 (Python package; only for ways through the API server)
+  - kubernetes >= 24.2.0 (Python package; only through the API server)
   - jsonschema (Python package; only for O(golden[].json_schema))
 seealso:
   - module: inference.vllm.vllm_registry
@@ -306,7 +308,7 @@ seealso:
 EXAMPLES = r"""
 - name: Verify the pods of a new revision before it is registered
   inference.vllm.vllm_endpoint_verify:
-    way: port_forward
+    via: port_forward
     namespace: staging
     deployment: llama-3-8b-staging
     pods: new
@@ -318,20 +320,20 @@ EXAMPLES = r"""
       error_rate: {max: 0.001, min_samples: 60}
   register: verification
 
-- name: Look at any OpenAI-compatible endpoint, and judge in the play
+- name: Check any OpenAI-compatible endpoint, and judge in the play
   inference.vllm.vllm_endpoint_verify:
     url: https://models.example.com
     model: mistral-7b
     fail_on: []
   register: look
 
-- name: Say what was found
+- name: Show the findings
   ansible.builtin.debug:
     msg: "{{ look.message }} (P95 {{ look.latency.e2e.p95 | default('unknown') }} s)"
 
-- name: Verify an embedding model quickly; five samples prove little, and the result says how little
+- name: Verify an embedding model quickly; five samples prove little, and the result reports how little
   inference.vllm.vllm_endpoint_verify:
-    way: port_forward
+    via: port_forward
     namespace: development
     service: bge-m3-development
     model: bge-m3
@@ -342,32 +344,72 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(fail) when a check or gate failed, else V(inconclusive) when one could not tell, else V(pass).
+  description: V(fail) when a check or gate failed, else V(inconclusive) when one could not decide, else V(pass).
   type: str
   returned: always
   sample: pass
+code:
+  description:
+    - V(verified), or the code of the first check or gate that has RV(verdict). Codes never change with the wording; docs/codes.md lists them.
+    - V(pods_replaced) when a newer ReplicaSet appeared while O(pods=new) were verified; RV(verdict) is then V(inconclusive), whatever the checks found.
+  type: str
+  returned: always
+  sample: http_status
 message:
-  description: The verdict in one sentence; for a failure, what was seen first and where.
+  description: The verdict in one sentence; for a failure, the first cause and where it was seen.
   type: str
   returned: always
   sample: "llama-3-8b: chat at pod llama-3-8b-staging-7d9f-x2x9k: POST /v1/chat/completions answered HTTP 500"
-way:
+via:
   description: How the endpoint was reached.
   type: str
   returned: always
   sample: port_forward
 where:
-  description: What was verified, for a person.
+  description: What was verified, in words.
   type: str
   returned: always
   sample: 2 new pods of staging/llama-3-8b-staging
+subject:
+  description: What the result is evidence of, read from what was verified and never from the options. For a URL only C(model) and C(url).
+  type: dict
+  returned: always
+  contains:
+    model:
+      description: O(model).
+      type: str
+    url:
+      description: The URL that was verified; only for O(via=direct) and O(via=router).
+      type: str
+    namespace:
+      description: Namespace of the pods.
+      type: str
+    release:
+      description: The label C(app.kubernetes.io/instance) of the pods; empty when they have none, or not the same.
+      type: str
+    bundle:
+      description:
+        - The annotation C(inference.vllm/bundle) of the pods, or of the Deployment (or older ReplicaSet) that owns them.
+        - Empty when there is none, when the pods have different templates, or when the user may not read the owners.
+      type: str
+      sample: sha256:5d5ea4d2b0c1f0f4b3e3d0b3f6a1c2d4e5f60718293a4b5c6d7e8f9012345678
+    template_hash:
+      description: The label C(pod-template-hash) of the pods; empty when they have different ones.
+      type: str
+      sample: 7d9f8c6b5
+    pods:
+      description: Names of the pods. With O(via=service_proxy), those that were ready behind the Service.
+      type: list
+      elements: str
 pods:
-  description: Names of the pods that were verified; empty for O(way=direct).
+  description: Names of the pods that were checked one by one; empty unless O(via=port_forward).
   type: list
   elements: str
   returned: always
 checks:
-  description: One entry a check and pod, in the order of O(checks).
+  description:
+    - One entry per check and pod, in the order of O(checks).
+    - An entry C(reach) alone when the pods could not be found, and an entry C(pods) at the end when they were replaced by a newer ReplicaSet.
   type: list
   elements: dict
   returned: always
@@ -382,20 +424,23 @@ checks:
     verdict:
       description: V(pass), V(fail), V(inconclusive) or V(skipped).
       type: str
+    code:
+      description: V(ok) for a pass, else the cause, such as V(http_status), V(wrong_model) or V(empty_answer); docs/codes.md lists all.
+      type: str
     message:
       description: What was found, in one sentence.
       type: str
     observed:
-      description: What was seen; its form is the check's own.
+      description: What was seen; its form depends on the check. For V(http_status) it is the status.
       type: raw
     expected:
-      description: What would have been right.
+      description: What should have been seen.
       type: raw
     duration:
-      description: Seconds that it took.
+      description: Seconds that the check took.
       type: float
 latency:
-  description: What the timed requests showed, in seconds; empty when they were not made.
+  description: Latencies of the timed requests in seconds; empty when none were sent.
   type: dict
   returned: always
   contains:
@@ -418,7 +463,7 @@ latency:
       description: As RV(latency.ttft), but from when the request was due; only with O(rate).
       type: dict
     goodput:
-      description: The C(requests) that kept O(slo), their C(share) and C(requests_per_second); only with O(slo).
+      description: The C(requests) that met O(slo), their C(share) and C(requests_per_second); only with O(slo).
       type: dict
     method:
       description: How percentiles were computed.
@@ -439,7 +484,7 @@ latency:
       description: Share of requests that failed.
       type: float
     warmup:
-      description: Number of requests before, which do not count.
+      description: Number of warm-up requests, which do not count.
       type: int
     concurrency:
       description: O(concurrency).
@@ -457,10 +502,10 @@ latency:
       description: Generated tokens a second.
       type: float
     prober_cpu_share:
-      description: Share of one processor core that the module used meanwhile. Above 0.5 the gates are V(inconclusive).
+      description: Share of one processor core that the module itself used. Above 0.5 the gates are V(inconclusive).
       type: float
 gates:
-  description: One entry a gate.
+  description: One entry per gate.
   type: list
   elements: dict
   returned: always
@@ -470,6 +515,9 @@ gates:
       type: str
     verdict:
       description: V(pass), V(fail) or V(inconclusive).
+      type: str
+    code:
+      description: V(met), V(exceeded), V(too_few_samples), V(no_data) or V(prober_busy).
       type: str
     observed:
       description: What was measured; C(inf) when failed requests reach the percentile.
@@ -481,16 +529,16 @@ gates:
       description: Number of samples behind it.
       type: int
     min_samples:
-      description: Number of samples that the gate asks for.
+      description: Number of samples that the gate needs.
       type: int
     confidence:
-      description: Confidence that the samples give to the verdict, where samples are behind it.
+      description: Confidence of the verdict, for percentiles and shares.
       type: float
     message:
       description: What was found, in one sentence.
       type: str
 restarts:
-  description: How often it began again because pods were replaced meanwhile, at most 3.
+  description: How often the verification started again because pods were replaced, at most 3.
   type: int
   returned: always
 duration:
@@ -500,7 +548,7 @@ duration:
 """
 
 from ..module_utils._module import serve
-from ..module_utils.gates._module import SPEC, run
+from ..module_utils.verification._module import SPEC, run
 
 
 def main() -> None:

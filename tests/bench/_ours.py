@@ -22,14 +22,14 @@ def part(name: str) -> types.ModuleType:
 
 
 def main(url: str, requests: int, concurrency: int, plain: bool) -> dict[str, t.Any]:
-    endpoint = {name: part(f"endpoint._{name}") for name in ("guard", "http", "load", "report", "stream", "ways")}
-    way = endpoint["ways"].Direct(endpoint["guard"].parse(url), endpoint["guard"].networks(["127.0.0.0/8"]))
+    endpoint = {name: part(f"endpoint._{name}") for name in ("guard", "http", "load", "stream", "transports")}
+    transport = endpoint["transports"].Direct(endpoint["guard"].parse(url), endpoint["guard"].networks(["127.0.0.0/8"]))
     ask = endpoint["stream"].Ask("chat", "llama-3-8b", "Say OK.", 20, 60.0, exact=True)
     if plain:
-        return single(endpoint, way, ask, requests)
+        return single(endpoint, transport, ask, requests)
     load = endpoint["load"].Load(requests, concurrency)
-    run = endpoint["load"].run([[endpoint["http"].Session(way)] for _ in range(concurrency)], ask, load, part("_deadline").Deadline(600))
-    return {"latency": endpoint["report"].latency(run, load), "cpu": run.cpu, "memory": memory()}
+    run = endpoint["load"].run([[endpoint["http"].HttpSession(transport)] for _ in range(concurrency)], ask, load, part("_deadline").Deadline(600))
+    return {"latency": part("verification._report").latency(run, load), "cpu": run.cpu, "memory": memory()}
 
 
 def memory() -> float:
@@ -38,9 +38,9 @@ def memory() -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def single(endpoint: dict[str, types.ModuleType], way: t.Any, ask: t.Any, requests: int) -> dict[str, t.Any]:
+def single(endpoint: dict[str, types.ModuleType], transport: t.Any, ask: t.Any, requests: int) -> dict[str, t.Any]:
     """Milliseconds of processor time for one request: the best and the middle of some rounds, as a neighbour can only make a round dearer."""
-    session = endpoint["http"].Session(way)
+    session = endpoint["http"].HttpSession(transport)
     rounds = [spent(endpoint, session, ask, count) for count in (20, *[max(1, requests // ROUNDS)] * ROUNDS)][1:]
     return {"cpu_ms": min(rounds), "usual_cpu_ms": statistics.median(rounds)}
 

@@ -2,7 +2,7 @@
 
     make lab-up; python -m tests.bench.forward [--name LAB]
 
-The pod answers at once, so that what is measured is the way: http.client, websocket, API server, kubelet. Beside it the same requests
+The pod answers at once, so that what is measured is the path: http.client, websocket, API server, kubelet. Beside it the same requests
 straight to the pod's port on this machine. Quiet machine, or the numbers are about the machine.
 """
 
@@ -78,12 +78,12 @@ def echo(admin: Client) -> t.Iterator[int]:
         admin.delete(f"{namespaces}/{NAMESPACE}/pods/{POD}", {"gracePeriodSeconds": 1})
 
 
-def measure(way: t.Any, concurrency: int, requests: int) -> tuple[float, list[float]]:
+def measure(transport: t.Any, concurrency: int, requests: int) -> tuple[float, list[float]]:
     """Requests a second, and the milliseconds of each."""
     taken: list[float] = []
 
     def work() -> None:
-        session = part("endpoint._http").Session(way)
+        session = part("endpoint._http").HttpSession(transport)
         for number in range(requests // concurrency + 20):
             answer = session.ask("GET", "/health", seconds=30)
             if number >= 20:
@@ -106,17 +106,15 @@ def main() -> int:
     options = parser.parse_args()
     lab = existing(Layout(options.name))
     admin = client(lab.layout, lab.state, who="admin", seconds=300)
-    print(f"{options.requests} requests each; load {os.getloadavg()[0]:.1f}\n{'way':14}{'concurrency':>12}{'requests/s':>12}{'P50 ms':>9}{'P95 ms':>9}")
+    print(f"{options.requests} requests each; load {os.getloadavg()[0]:.1f}\n{'via':14}{'concurrency':>12}{'requests/s':>12}{'P50 ms':>9}{'P95 ms':>9}")
     rates, added = {}, {}
     with echo(admin) as port:
-        ways, guard = part("endpoint._ways"), part("endpoint._guard")
-        connection = part("cluster._connection").connect({"kubeconfig": str(lab.layout.kubeconfig("admin"))})
-        product = part("cluster._client").Client(connection, part("_deadline").Deadline(300))
-        forwarded = ways.PortForward(product, NAMESPACE, POD, 8000)
-        direct = ways.Direct(guard.parse(f"http://127.0.0.1:{port}"), guard.networks(["127.0.0.0/8"]))
-        for name, way in (("direct", direct), ("port_forward", forwarded)):
+        transports, guard = part("endpoint._transports"), part("endpoint._guard")
+        forwarded = transports.PortForward(admin, NAMESPACE, POD, 8000)
+        direct = transports.Direct(guard.parse(f"http://127.0.0.1:{port}"), guard.networks(["127.0.0.0/8"]))
+        for name, transport in (("direct", direct), ("port_forward", forwarded)):
             for concurrency in (1, 8):
-                rate, taken = measure(way, concurrency, options.requests)
+                rate, taken = measure(transport, concurrency, options.requests)
                 cuts = statistics.quantiles(taken, n=100, method="inclusive")
                 rates[name, concurrency], added[name, concurrency] = rate, cuts[94]
                 print(f"{name:14}{concurrency:12}{rate:12.0f}{cuts[49]:9.2f}{cuts[94]:9.2f}", flush=True)

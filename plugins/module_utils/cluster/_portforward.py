@@ -30,6 +30,8 @@ DATA, ERROR = 0, 1
 class ForwardError(Error):
     """The API server did not open the port: nothing was learned about the pod."""
 
+    code = "no_transport"
+
 
 class ForwardBroken(ForwardError):
     """The connection to the API server broke while the port was being opened."""
@@ -61,9 +63,8 @@ def forward(client: Client, namespace: str, pod: str, port: int, seconds: float)
     try:
         opened.connect(url.replace("http", "ws", 1), **options)
     except websocket.WebSocketBadStatusException as error:
-        raise ForwardError(f"the API server refused to forward {what}: HTTP {error.status_code}{_why(error)}") from error
-    except (websocket.WebSocketTimeoutException, TimeoutError) as error:
-        raise ForwardError(f"{what} cannot be forwarded by {connection.host}: {_said(error)}") from error
+        message = f"the API server refused to forward port {port} of pod {namespace}/{pod}: HTTP {error.status_code}{_why(error)}"
+        raise ForwardError(message, code="forbidden" if error.status_code == 403 else "") from error
     except (websocket.WebSocketException, OSError) as error:
         raise ForwardBroken(f"{what} cannot be forwarded by {connection.host}: {_said(error)}") from error
     return ForwardedPort(opened, what)

@@ -13,18 +13,21 @@ import math
 import typing as t
 
 from ._errors import ProbeError, shown
-from ._http import Answer
+from ._http import HttpAnswer
 
 FINISHED = ("stop", "length", "tool_calls")
 
 
-def require_ok(answer: Answer, what: str) -> t.Any:
+def require_ok(answer: HttpAnswer, what: str) -> t.Any:
     """The parsed body of a 200; anything else is a ProbeError that says what it means."""
     if answer.status != 200:
         raise ProbeError(f"http_{answer.status}", f"{what} answered HTTP {answer.status}{_reason(answer)}", status=answer.status)
     parsed = answer.json()
     if not isinstance(parsed, dict):
-        raise ProbeError("answer", f"{what} answered 200 with something that is not a JSON object: {shown(answer.body[:120].decode('utf-8', 'replace'))!r}")
+        raise ProbeError(
+            "answer",
+            f"{what} answered 200 with a body that is not a JSON object: {shown(answer.body[:120].decode('utf-8', 'replace'))!r}; is a proxy answering?",
+        )
     return parsed
 
 
@@ -41,12 +44,12 @@ def completion_tokens(reply: t.Any, what: str, names: t.Collection[str]) -> int:
 def require_model(reply: t.Any, what: str, names: t.Collection[str]) -> None:
     model = reply.get("model")
     if model is not None and names and model not in names:
-        raise ProbeError("wrong_model", f"{what} was answered by model {shown(model, 80)!r}: another server stands behind this address")
+        raise ProbeError("wrong_model", f"{what} was answered by model {shown(model, 80)!r}: another server is behind this address")
 
 
 def require_finished(reason: t.Any, what: str) -> None:
     if reason == "abort":
-        raise ProbeError("aborted", f"{what} was cut off (finish_reason abort): the engine is shutting down or died")
+        raise ProbeError("aborted", f"{what} was aborted (finish_reason abort): the engine is shutting down or has died")
     if reason not in FINISHED:
         raise ProbeError("answer", f"{what} ended with finish_reason {shown(reason, 40)!r}")
 
@@ -68,7 +71,7 @@ def embedding_size(reply: t.Any, what: str, names: t.Collection[str]) -> int:
     if not isinstance(vector, list) or not vector:
         raise ProbeError("answer", f"{what} answered without data[0].embedding")
     if not all(isinstance(number, int | float) and math.isfinite(number) for number in vector) or not any(vector):
-        raise ProbeError("answer", f"{what} answered a vector of {len(vector)} that is all zeros or not all finite numbers")
+        raise ProbeError("answer", f"{what} answered with a vector of {len(vector)} that is all zeros or not all finite numbers")
     return len(vector)
 
 
@@ -85,17 +88,17 @@ def error_words(body: t.Any) -> tuple[str, str]:
     return ("detail", detail) if isinstance(detail, str) else ("", "")
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: HttpAnswer) -> str:
     """What the status means for the person who must act."""
     location = answer.headers.get("Location")
     if location is not None and 300 <= answer.status < 400:
-        return f", a redirect to {shown(location)!r}, which is never followed: give that address as url if it is the right one"
+        return f", a redirect to {shown(location)!r}; redirects are not followed: set url to that address if it is the right one"
     kind, message = error_words(answer.json())
     said = f": {shown(message)}" if message else ""
     if answer.status == 401:
         return f"{said}; the key is missing or wrong: check endpoint_api_key (VLLM_API_KEY)"
     if answer.status == 404 and kind == "detail":
-        return f"{said}; this server has no such route: it serves another kind of model (kind: chat, completion, embedding) or is not vLLM"
+        return f"{said}; the server has no such route: it serves another kind of model (kind: chat, completion, embedding) or is not vLLM"
     if answer.status == 404 and kind == "NotFoundError":
-        return f"{said}; the served name differs from the one asked for"
+        return f"{said}; the server serves another name"
     return said

@@ -16,31 +16,58 @@ from .._errors import Error
 
 Given = t.TypeVar("Given")
 
+#: Kind of a failed request to its code. An HTTP status that is not here has the code ``http_status``.
+PROBE_CODES: t.Final[dict[str, str]] = {
+    "aborted": "aborted",
+    "answer": "bad_answer",
+    "denied": "address_denied",
+    "dns": "dns",
+    "http_401": "key_refused",
+    "http_403": "key_refused",
+    "no_tokens": "empty_answer",
+    "protocol": "not_http",
+    "redirect": "redirect",
+    "refused": "connection_refused",
+    "reset": "connection_reset",
+    "stream": "bad_stream",
+    "timeout": "no_answer",
+    "tls": "tls",
+    "too_large": "too_large",
+    "truncated": "truncated",
+    "wrong_model": "wrong_model",
+}
+
 
 class ProbeError(Error):
-    """One request failed. ``kind``: dns, refused, reset, timeout, tls, too_large, protocol, redirect, http_<status>, stream, truncated, aborted, answer."""
+    """One request failed. ``kind`` is a key of PROBE_CODES or ``http_<status>``; the result counts errors by it."""
+
+    code = "http_status"
 
     def __init__(self, kind: str, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, code=PROBE_CODES.get(kind, ""))
         self.kind = kind
         self.status = status
 
 
 class UnknownError(Error):
-    """Nothing was learned about the endpoint: the way to it is what failed. The verdict is inconclusive, not fail."""
+    """Nothing was learned about the endpoint, because it was not reached. The verdict is inconclusive, not fail."""
+
+    code = "no_transport"
 
 
-class WayLost(UnknownError):
-    """The way ended while a request was on it, for a reason that is not the endpoint's. Asked again, it may hold."""
+class TransportLost(UnknownError):
+    """The connection broke on its way, not at the endpoint, while a request was on it. A new one may hold."""
+
+    code = "transport_lost"
 
 
 MOST_LOST = 3
 
 
 def held(ask: t.Callable[[], Given]) -> Given:
-    """What ``ask`` returns; asked again, a few times at most, when the way was lost under it."""
+    """What ``ask`` returns; asked again, a few times at most, when the transport was lost under it."""
     for _lost in range(MOST_LOST):
-        with contextlib.suppress(WayLost):
+        with contextlib.suppress(TransportLost):
             return ask()
     return ask()
 

@@ -12,19 +12,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._errors import DeadlineError
-from ._errors import ProbeError, UnknownError
+from .._errors import Error
+from ._errors import ProbeError
 
-VerdictName = t.Literal["pass", "fail", "inconclusive", "skipped"]
+CheckVerdict = t.Literal["pass", "fail", "inconclusive", "skipped"]
 # From harmless to grave: of several pods, the gravest speaks for the check.
-GRAVITY: tuple[VerdictName, ...] = ("skipped", "pass", "inconclusive", "fail")
+GRAVITY: tuple[CheckVerdict, ...] = ("skipped", "pass", "inconclusive", "fail")
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """``message`` is one sentence; ``observed`` and ``expected`` are for machines. ``warns``: it passed, and somebody should act all the same."""
+    """``message`` is one sentence; ``code``, ``observed`` and ``expected`` are for machines. ``warns``: it passed, and somebody should act all the same."""
 
-    verdict: VerdictName
+    verdict: CheckVerdict
     message: str
     observed: t.Any = None
     expected: t.Any = None
@@ -32,9 +32,11 @@ class Finding:
     pod: str = ""
     duration: float = 0.0
     warns: bool = False
+    code: str = "ok"
 
     def entry(self) -> dict[str, t.Any]:
-        entry: dict[str, t.Any] = {"name": self.name, "verdict": self.verdict, "message": self.message, "observed": self.observed, "expected": self.expected}
+        entry: dict[str, t.Any] = {"name": self.name, "verdict": self.verdict, "code": self.code, "message": self.message}
+        entry |= {"observed": self.observed, "expected": self.expected}
         return entry | ({"pod": self.pod} if self.pod else {}) | {"duration": round(self.duration, 4)}
 
 
@@ -42,20 +44,29 @@ def passed(message: str, observed: t.Any = None, expected: t.Any = None) -> Find
     return Finding("pass", message, observed, expected)
 
 
-def failed(message: str, observed: t.Any = None, expected: t.Any = None) -> Finding:
-    return Finding("fail", message, observed, expected)
+def failed(message: str, observed: t.Any = None, expected: t.Any = None, *, code: str) -> Finding:
+    return Finding("fail", message, observed, expected, code=code)
 
 
-def skipped(message: str, observed: t.Any = None, expected: t.Any = None) -> Finding:
-    return Finding("skipped", message, observed, expected)
+def inconclusive(message: str, observed: t.Any = None, expected: t.Any = None, *, code: str) -> Finding:
+    return Finding("inconclusive", message, observed, expected, code=code)
 
 
-def of_error(error: ProbeError | UnknownError | DeadlineError) -> Finding:
-    """A request that failed fails its check; a way that failed says nothing about the endpoint."""
+def skipped(message: str, observed: t.Any = None, expected: t.Any = None, *, code: str) -> Finding:
+    return Finding("skipped", message, observed, expected, code=code)
+
+
+def of_error(error: Error) -> Finding:
+    """A request that failed fails its check; anything else that went wrong says nothing about the endpoint."""
     if isinstance(error, ProbeError):
-        return Finding("fail", str(error), error.kind)
-    return Finding("inconclusive", str(error))
+        return failed(str(error), error.status, code=error.code)
+    return inconclusive(str(error), code=error.code)
 
 
-def gravest(verdicts: t.Iterable[VerdictName]) -> VerdictName:
+def of_status(status: int, message: str, observed: t.Any = None, expected: t.Any = None) -> Finding:
+    """A failure by the HTTP status of the answer."""
+    return failed(message, status if observed is None else observed, expected, code="key_refused" if status in (401, 403) else "http_status")
+
+
+def gravest(verdicts: t.Iterable[CheckVerdict]) -> CheckVerdict:
     return max(verdicts, key=GRAVITY.index, default="skipped")

@@ -18,14 +18,14 @@ from . import _answers
 from ._bodies import PATHS, body
 from ._errors import ProbeError, UnknownError, shown
 from ._finding import Finding, failed, passed
-from ._http import Session
-from ._subject import Golden, Subject
+from ._http import HttpSession
+from ._subject import CheckSubject, Golden
 
 MATCHERS = ("exact", "prefix", "regex", "json_schema", "same")
 
 
 def parse(given: t.Sequence[t.Mapping[str, t.Any]], max_tokens: int) -> tuple[Golden, ...]:
-    """The option ``golden``; each entry says in one way what its answer must be."""
+    """The option ``golden``; each entry has exactly one matcher."""
     return tuple(_one(number, entry, max_tokens) for number, entry in enumerate(given, 1))
 
 
@@ -44,10 +44,10 @@ def _one(number: int, entry: t.Mapping[str, t.Any], max_tokens: int) -> Golden:
     return Golden(entry["prompt"], how, entry[how], entry.get("max_tokens") or max_tokens)
 
 
-def check(subject: Subject) -> Finding:
+def check(subject: CheckSubject) -> Finding:
     """Every golden prompt in order; all are asked, so that the report shows each."""
     if not subject.extras.golden:
-        raise UnknownError("no golden prompts were given; list them in golden")
+        raise UnknownError("no golden prompts were given; list them in golden", code="option_missing")
     observed: list[dict[str, t.Any]] = []
     problems: list[str] = []
     for number, golden in enumerate(subject.extras.golden, 1):
@@ -57,11 +57,12 @@ def check(subject: Subject) -> Finding:
         if problem:
             problems.append(f"golden prompt {number} ({shown(golden.prompt, 40)!r}) {problem}")
     if problems:
-        return failed(problems[0] + (f", and {len(problems) - 1} more differ" if problems[1:] else ""), observed)
-    return passed(f"{len(observed)} golden prompts are answered as expected", observed)
+        more = f"; {len(problems) - 1} more differ" if problems[1:] else ""
+        return failed(problems[0] + more, observed, code="golden_mismatch")
+    return passed(f"{len(observed)} golden prompts were answered as expected", observed)
 
 
-def answer(session: Session, kind: str, model: str, golden: Golden, seconds: float) -> str:
+def answer(session: HttpSession, kind: str, model: str, golden: Golden, seconds: float) -> str:
     asked = body(kind, model, golden.prompt, golden.max_tokens)
     reply = _answers.require_ok(session.ask("POST", PATHS[kind], asked, seconds=seconds), "a golden prompt")
     _answers.completion_tokens(reply, "a golden prompt", ())
@@ -69,7 +70,7 @@ def answer(session: Session, kind: str, model: str, golden: Golden, seconds: flo
 
 
 def text_of(choice: t.Mapping[str, t.Any]) -> str:
-    """What was said: text, and tool calls by name and arguments, so that a tool-call parser that broke shows."""
+    """What was answered: text, and tool calls by name and arguments, so that a tool-call parser that broke shows."""
     message = choice.get("message")
     if not isinstance(message, dict):
         return str(choice.get("text") or "")
@@ -82,11 +83,11 @@ def mismatch(golden: Golden, text: str, reference: str) -> str:
     if golden.how == "exact":
         return "" if text == golden.expected else f"was answered {shown(text, 80)!r} instead of {shown(golden.expected, 80)!r}"
     if golden.how == "prefix":
-        return "" if text.startswith(golden.expected) else f"was answered {shown(text, 80)!r}, which does not begin with {shown(golden.expected, 80)!r}"
+        return "" if text.startswith(golden.expected) else f"was answered {shown(text, 80)!r}, which does not start with {shown(golden.expected, 80)!r}"
     if golden.how == "regex":
         return "" if re.search(golden.expected, text) else f"was answered {shown(text, 80)!r}, which does not match {shown(golden.expected, 80)!r}"
     if golden.how == "same":
-        return "" if text == reference else f"was answered {shown(text, 80)!r}, and by the reference {shown(reference, 80)!r}"
+        return "" if text == reference else f"was answered {shown(text, 80)!r}, and {shown(reference, 80)!r} by the reference"
     return _schema_problem(golden.expected, text)
 
 
@@ -94,19 +95,19 @@ def _schema_problem(schema: t.Any, text: str) -> str:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return f"was answered {shown(text, 80)!r}, which is not JSON"
+        return f"was answered {shown(text, 80)!r}, which is not valid JSON"
     problem = next(iter(_validator(schema).iter_errors(value)), None)
-    return f"was answered JSON that breaks its schema: {shown(problem.message, 120)}" if problem else ""
+    return f"was answered with JSON that does not match its schema: {shown(problem.message, 120)}" if problem else ""
 
 
-def _reference(subject: Subject, golden: Golden) -> str:
+def _reference(subject: CheckSubject, golden: Golden) -> str:
     session = subject.extras.reference
     if session is None:
-        raise UnknownError("golden: same needs reference_url")
+        raise UnknownError("golden: same needs reference_url", code="option_missing")
     try:
         return answer(session, subject.ask.kind, subject.extras.reference_model or subject.ask.model, golden, subject.seconds)
     except ProbeError as error:
-        raise UnknownError(f"the reference did not answer: {error}") from error
+        raise UnknownError(f"the reference did not answer: {error}", code=error.code) from error
 
 
 def _validator(schema: t.Any) -> t.Any:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Which addresses a prober may speak to: decided from the URL, and again from what its name resolves to.
+"""Which addresses a prober may connect to: decided from the URL, and again from what its name resolves to.
 
 A URL in an inventory or a survey is somebody's input. Without this it reads cloud metadata with our network position.
 """
@@ -31,7 +31,7 @@ _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,253}")
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
+class Url:
     """Where a URL points, before its name was resolved."""
 
     scheme: str
@@ -45,11 +45,11 @@ class Target:
         return f"{host}:{self.port}"
 
     @property
-    def url(self) -> str:
+    def text(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def parse(url: str) -> Target:
+def parse(url: str) -> Url:
     """The target of ``url``; refuses everything but a plain http or https address."""
     if not url.isascii() or any(character <= " " or character == "\x7f" or character == "\\" for character in url):
         raise InputError(f"url {url[:200]!a} contains spaces, control characters or characters outside ASCII; write the name's punycode form")
@@ -61,13 +61,13 @@ def parse(url: str) -> Target:
     if parts.scheme not in ("http", "https"):
         raise InputError(f"url must begin with http:// or https://, not {url.partition(':')[0][:50]!a}:")
     if "@" in parts.netloc:
-        raise InputError("url must not carry a user name or password (user@host); give the key by endpoint_api_key")
+        raise InputError("url must not carry a user name or password (user@host); give the key as endpoint_api_key")
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise InputError(f"url {url[:200]!a} must end with the path, without ? or #")
     host = parts.hostname or ""
     if not _HOST.fullmatch(host) or host.strip(".") == "":
         raise InputError(f"url {url[:200]!a} has no host name that can be looked up")
-    return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/"))
+    return Url(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/"))
 
 
 def networks(given: t.Sequence[str]) -> Networks:
@@ -79,7 +79,7 @@ def networks(given: t.Sequence[str]) -> Networks:
 
 
 def refusal(address: str, allowed: Networks = ()) -> str:
-    """Why ``address`` (resolved, numeric) may not be spoken to; empty when it may."""
+    """Why ``address`` (resolved, numeric) may not be connected to; empty when it may."""
     seen = ipaddress.ip_address(address.partition("%")[0])
     for meant in _meant(seen):
         reason = _reason(meant)

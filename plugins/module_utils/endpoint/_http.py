@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One connection to one endpoint: a request, its answer, and every way in which a server can misbehave in between."""
+"""One connection to one endpoint: a request, its answer, and everything that a server can do wrong in between."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ import typing as t
 
 from .._errors import Error
 from ..cluster._portforward import ForwardLost
-from ..http._message import NotSentError, head
-from ..http._wire import Pipe, TooLargeError, Wire
-from ._errors import ProbeError, WayLost, shown
+from ._errors import ProbeError, TransportLost, shown
+from ._wire import Pipe, Wire
 
 CAP_BYTES = 1 << 20
 # A server closes idle connections after some seconds (vLLM: 5); one that was used a moment ago and breaks is a failure.
@@ -29,11 +28,11 @@ HIDDEN = b"[key]"
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
-class Way(t.Protocol):
+class Transport(t.Protocol):
     """How an endpoint is reached.
 
-    ``where`` names it in sentences; ``pod`` is empty when the way does not choose one; ``carries_key``: may it bear the endpoint's key?
-    ``vet`` raises UnknownError when an answer is not the endpoint's but that of something on the way.
+    ``where`` names it in sentences; ``pod`` is empty when the transport does not choose one; ``carries_key``: may it carry the endpoint's key?
+    ``vet`` raises UnknownError when an answer is not the endpoint's but that of something in between.
     """
 
     @property
@@ -53,7 +52,7 @@ class Way(t.Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What came back. ``start`` and ``end`` are ``time.perf_counter()`` just before sending and after the last byte."""
 
     status: int
@@ -71,16 +70,16 @@ class Answer:
 
 
 @dataclasses.dataclass
-class Session:
+class HttpSession:
     """A connection that is kept open between requests; not for several threads."""
 
-    way: Way
+    transport: Transport
     key: str = dataclasses.field(default="", repr=False)
     user_agent: str = "inference.vllm"
     _wire: Wire | None = dataclasses.field(default=None, repr=False)
     _used: float = 0.0
 
-    def ask(self, method: str, path: str, body: t.Any = None, *, seconds: float, cap: int = CAP_BYTES, key: str | None = None) -> Answer:
+    def ask(self, method: str, path: str, body: t.Any = None, *, seconds: float, cap: int = CAP_BYTES, key: str | None = None) -> HttpAnswer:
         """The whole answer within ``seconds``; raises ProbeError. ``key`` replaces the session's ("" sends none)."""
         start = time.perf_counter()
         response = self.send(method, path, body, until=start + seconds, cap=cap, key=key)
@@ -93,8 +92,8 @@ class Session:
         end = time.perf_counter()
         self.finish(response, f"{method} {path}")
         whole = self.without_key(b"".join(pieces))
-        self.way.vet(response.status, whole)
-        return Answer(response.status, response.headers, whole, start, end)
+        self.transport.vet(response.status, whole)
+        return HttpAnswer(response.status, response.headers, whole, start, end)
 
     def without_key(self, data: bytes) -> bytes:
         """What a server sent, less the key: some repeat it in their errors, and those become sentences of ours."""
@@ -122,7 +121,7 @@ class Session:
         response.close()
         if left:
             self.close()
-            raise ProbeError("truncated", f"{what} at {self.way.where} ended {left} bytes before its Content-Length")
+            raise ProbeError("truncated", f"{what} at {self.transport.where} ended {left} bytes before its Content-Length")
         self._used = time.perf_counter()
         if response.will_close:
             self.close()
@@ -131,9 +130,9 @@ class Session:
         """``error`` as a sentence; the connection is not used again."""
         self.close()
         if isinstance(error, ForwardLost):
-            return WayLost(f"{what} at {self.way.where}: {error}")
+            return TransportLost(f"{what} at {self.transport.where}: {error}")
         kind, words = _words(error, seconds)
-        return ProbeError(kind, f"{what} at {self.way.where}: {words}")
+        return ProbeError(kind, f"{what} at {self.transport.where}: {words}")
 
     def close(self) -> None:
         if self._wire is not None:
@@ -145,8 +144,9 @@ class Session:
             self._wire = self._dial(until)
         self._wire.begin(until, cap)
         # In one piece: a body that follows its head waits 40 ms for it (Nagle, delayed ACK) where something on the way does not say NODELAY.
-        self._wire.sendall(head(method, self.way.prefix + path, self._headers(payload, key)) + (payload or b""))
-        response = self._wire.answer(method)
+        self._wire.sendall(_head(method, self.transport.prefix + path, self._headers(payload, key)) + (payload or b""))
+        response = http.client.HTTPResponse(t.cast(t.Any, self._wire), method=method)
+        response.begin()
         _refuse_encoding(response)
         return response
 
@@ -154,10 +154,10 @@ class Session:
         left = until - time.perf_counter()
         if left <= 0:
             raise TimeoutError
-        return Wire(self.way.dial(left))
+        return Wire(self.transport.dial(left))
 
-    def _headers(self, payload: bytes | None, key: str | None) -> list[tuple[str, str]]:
-        headers = [("Host", self.way.authority), ("User-Agent", self.user_agent), ("Accept-Encoding", "identity"), *self.way.headers]
+    def _headers(self, payload: bytes | None, key: str | None) -> dict[str, str]:
+        headers = {"Host": self.transport.authority, "User-Agent": self.user_agent, "Accept-Encoding": "identity", **self.transport.headers}
         bearer = self.key if key is None else key
         if bearer:
             headers = [*(header for header in headers if header[0] != "Authorization"), ("Authorization", f"Bearer {bearer}")]

@@ -20,7 +20,7 @@ from .._deadline import Deadline
 from .._errors import DeadlineError
 from . import _bodies, _stream
 from ._errors import ProbeError, held
-from ._http import Session
+from ._http import HttpSession
 from ._stream import Ask, Sample
 
 Progress = t.Callable[[int, int, int], None]  # done, wanted, failed
@@ -97,7 +97,7 @@ class _Turns:
         return self._left
 
 
-def run(workers: t.Sequence[t.Sequence[Session]], ask: Ask, load: Load, deadline: Deadline, progress: Progress | None = None) -> Run:
+def run(workers: t.Sequence[t.Sequence[HttpSession]], ask: Ask, load: Load, deadline: Deadline, progress: Progress | None = None) -> Run:
     """Each worker uses its sessions in turn. Warm-up requests are thrown away, with their errors: the run itself will show those that stay."""
     warmups = load.warmups
     if warmups:
@@ -113,12 +113,12 @@ def run(workers: t.Sequence[t.Sequence[Session]], ask: Ask, load: Load, deadline
 
 
 def _all(
-    workers: t.Sequence[t.Sequence[Session]], ask: Ask, load: Load, turns: _Turns, deadline: Deadline, tell: t.Callable[[list[Sample]], None] | None
+    workers: t.Sequence[t.Sequence[HttpSession]], ask: Ask, load: Load, turns: _Turns, deadline: Deadline, tell: t.Callable[[list[Sample]], None] | None
 ) -> list[Sample]:
     done: list[Sample] = []
     broken: list[BaseException] = []
 
-    def work(sessions: t.Sequence[Session]) -> None:
+    def work(sessions: t.Sequence[HttpSession]) -> None:
         turn = itertools.cycle(sessions)
         try:
             while not broken and (due := turns.next()) is not None:
@@ -126,7 +126,7 @@ def _all(
                 done.append(_one(next(turn), load.ask(ask, due[1]), due[0], deadline))
                 if tell is not None:
                     tell(done)
-        except BaseException as error:  # told to the caller's thread below; a thread of its own would only print it
+        except BaseException as error:  # raised in the caller's thread below; this thread would only print it
             broken.append(error)
 
     if len(workers) == 1:
@@ -142,12 +142,12 @@ def _all(
     return done
 
 
-def _one(session: Session, ask: Ask, start: float, deadline: Deadline) -> Sample:
-    """One request's sample. A request that was lost with the way to the server is sent again: it says nothing about the server."""
+def _one(session: HttpSession, ask: Ask, start: float, deadline: Deadline) -> Sample:
+    """One request's sample. A request that was lost with its transport is sent again: it says nothing about the server."""
     return held(lambda: _sample(session, ask, start, deadline))
 
 
-def _sample(session: Session, ask: Ask, start: float, deadline: Deadline) -> Sample:
+def _sample(session: HttpSession, ask: Ask, start: float, deadline: Deadline) -> Sample:
     sample = Sample(start, sent=time.perf_counter())
     try:
         limited = dataclasses.replace(ask, seconds=deadline.limit(ask.seconds, ask.what))

@@ -15,12 +15,12 @@ from ansible.module_utils.basic import env_fallback
 
 from .._errors import InputError
 from . import _golden, _guard
-from ._checks import CHECKS
+from ._checks_api import CHECKS
 from ._load import Load
 from ._pods import Place
 from ._stream import Ask
 from ._subject import SERIES, Extras
-from ._verify import DEFAULT_CHECKS, ROUTER_CHECKS, Plan
+from ._verify import DEFAULT_CHECKS, ROUTER_CHECKS, VerificationPlan
 
 Params = t.Mapping[str, t.Any]
 ALL_CHECKS = (*CHECKS, "replicas", "latency")
@@ -34,7 +34,7 @@ def endpoint_options() -> dict[str, dict[str, t.Any]]:
 
 def _place_options() -> dict[str, dict[str, t.Any]]:
     return {
-        "way": {"type": "str", "choices": ["auto", "direct", "port_forward", "router", "service_proxy"], "default": "direct"},
+        "via": {"type": "str", "choices": ["auto", "direct", "port_forward", "router", "service_proxy"], "default": "direct"},
         "url": {"type": "str"},
         "http_proxy": {"type": "str"},
         "namespace": {"type": "str"},
@@ -99,16 +99,16 @@ def _golden_options() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def plan(params: Params) -> Plan:
+def plan(params: Params) -> VerificationPlan:
     """What is to be verified; raises InputError."""
     _refuse(params)
     model, kind = params["model"], params["kind"]
     load = _load(params)
     ask = Ask(kind, model, params["prompt"], params["max_tokens"], params["request_timeout"], exact=params["ignore_eos"])
-    router = params["way"] == "router"
+    router = params["via"] == "router"
     checks = tuple(params["checks"]) if params["checks"] is not None else (ROUTER_CHECKS if router else DEFAULT_CHECKS)[kind]
     if params["checks"] is None:
-        # What was given for a check asks for it.
+        # An option that is only for one check asks for that check.
         asked = [name for name, given in (("lora", params["lora_adapters"]), ("golden", params["golden"])) if given]
         checks = (*(("tls",) if _proves_itself(params) else ()), *checks[:-1], *asked, checks[-1])
     if load.samples == 0:
@@ -116,7 +116,7 @@ def plan(params: Params) -> Plan:
     golden = _golden.parse(params["golden"], params["max_tokens"])
     slo = {name.removesuffix("_seconds"): limit for name, limit in params["slo"].items() if limit is not None}
     extras = Extras(tuple(params["metrics"]), tuple(params["lora_adapters"]), golden, reference_model=params["reference_model"] or "")
-    return Plan(ask, checks, load, params["endpoint_api_key"] or "", params["key_required"], own_names=not router, slo=slo, extras=extras)
+    return VerificationPlan(ask, checks, load, params["endpoint_api_key"] or "", params["key_required"], own_names=not router, slo=slo, extras=extras)
 
 
 def _load(params: Params) -> Load:
@@ -127,32 +127,32 @@ def _load(params: Params) -> Load:
 
 
 def _proves_itself(params: Params) -> bool:
-    """Whether there is a certificate that is to be trusted."""
-    return params["way"] in ("direct", "router") and (params["url"] or "").lower().startswith("https:") and params["endpoint_validate_certs"]
+    """Whether there is a certificate to verify."""
+    return params["via"] in ("direct", "router") and (params["url"] or "").lower().startswith("https:") and params["endpoint_validate_certs"]
 
 
 def place(params: Params) -> Place:
     """Which pods are meant; raises InputError."""
     if not params["namespace"]:
-        raise InputError(f"namespace is needed for the way {params['way']}")
+        raise InputError(f"via: {params['via']} needs namespace")
     if not (params["service"] or params["deployment"] or params["pod"]):
-        raise InputError(f"service, deployment or pod is needed for the way {params['way']}")
+        raise InputError(f"via: {params['via']} needs service, deployment or pod")
     if params["pods"] == "new" and not (params["deployment"] or params["service"]):
-        raise InputError("pods: new is about a Deployment; give its name by deployment")
+        raise InputError("pods: new needs deployment, the name of a Deployment")
     return Place(params["namespace"], params["service"] or "", params["deployment"] or "", params["pod"] or "", params["pods"] == "new", params["pod_port"])
 
 
-def target(params: Params) -> _guard.Target:
-    """The URL for the ways ``direct`` and ``router``; raises InputError."""
+def target(params: Params) -> _guard.Url:
+    """The URL for ``direct`` and ``router``; raises InputError."""
     if not params["url"]:
-        raise InputError(f"url is needed for the way {params['way']}, such as http://llama-3-8b.example.com:8000")
+        raise InputError(f"via: {params['via']} needs url, such as http://llama-3-8b.example.com:8000")
     return base(params["url"])
 
 
-def base(url: str) -> _guard.Target:
+def base(url: str) -> _guard.Url:
     found = _guard.parse(url)
-    # What is asked begins with /v1 itself, and people paste the base URL of an OpenAI client.
-    return found if not found.path.endswith("/v1") else _guard.Target(found.scheme, found.host, found.port, found.path[: -len("/v1")])
+    # The paths that are asked begin with /v1 themselves, and people paste the base URL of an OpenAI client.
+    return found if not found.path.endswith("/v1") else _guard.Url(found.scheme, found.host, found.port, found.path[: -len("/v1")])
 
 
 def _refuse(params: Params) -> None:
@@ -160,18 +160,18 @@ def _refuse(params: Params) -> None:
     if not model or len(model) > 256 or not model.isprintable():
         raise InputError(f"model {model[:60]!a} must be a name of 1 to 256 printable characters")
     if not key.isascii() or not key.isprintable():
-        raise InputError("endpoint_api_key has characters that an HTTP header cannot carry; is a line end at its end?")
+        raise InputError("endpoint_api_key has characters that an HTTP header cannot carry; does it end with a line break?")
     for name, least, most in LIMITS:
         value = params[name]
         if value is not None and not least <= value <= most:
-            raise InputError(f"{name} must lie between {least} and {most}, not {value}")
+            raise InputError(f"{name} must be between {least} and {most}, not {value}")
     for name in ("timeout", "request_timeout"):
         if not 0 < params[name] <= 86400:
             raise InputError(f"{name} must be a number of seconds above 0, not {params[name]:g}")
     for name in ("rate", "duration"):
         if not 0 <= params[name] <= 86400:
-            raise InputError(f"{name} must lie between 0 and 86400, not {params[name]:g}")
+            raise InputError(f"{name} must be between 0 and 86400, not {params[name]:g}")
     if not params["prompt"] or len(params["prompt"]) > 100_000:
         raise InputError("prompt must have 1 to 100000 characters")
     if params["checks"] == []:
-        raise InputError("checks is empty: with nothing checked there is nothing to say")
+        raise InputError("checks is empty; list at least one check, or leave it out for the default ones")

@@ -16,35 +16,35 @@ from . import _answers
 from ._bodies import PATHS, body
 from ._errors import ProbeError, shown
 from ._finding import Finding, failed, passed, skipped
-from ._subject import Subject
+from ._subject import CheckSubject
 
 
-def check(subjects: t.Sequence[Subject]) -> Finding:
+def check(subjects: t.Sequence[CheckSubject]) -> Finding:
     if len(subjects) < 2:
-        return skipped("there is one server, so there is nothing to compare")
-    found = {subject.session.way.pod or subject.session.way.where: fingerprint(subject) for subject in subjects}
+        return skipped("there is only one server, so there is nothing to compare", code="not_applicable")
+    found = {subject.session.transport.pod or subject.session.transport.where: fingerprint(subject) for subject in subjects}
     return compare(found)
 
 
-def fingerprint(subject: Subject) -> str:
-    """Version, context and configuration, as far as the server tells them."""
+def fingerprint(subject: CheckSubject) -> str:
+    """Version, context length and configuration, as far as the server reports them."""
     listed = _answers.require_ok(subject.session.ask("GET", "/v1/models", seconds=subject.seconds), "/v1/models")
     entries = [entry for entry in listed.get("data") or () if isinstance(entry, dict) and entry.get("id") == subject.ask.model]
-    told = [f"max_model_len {entries[0].get('max_model_len')}" if entries else "not served"]
+    reported = [f"max_model_len {entries[0].get('max_model_len')}" if entries else "not served"]
     if subject.ask.kind != "embedding":
         asked = body(subject.ask.kind, subject.ask.model, "a", 1)
         reply = _answers.require_ok(subject.session.ask("POST", PATHS[subject.ask.kind], asked, seconds=subject.seconds), "a generation")
         if not reply.get("system_fingerprint"):
-            raise ProbeError("answer", "it tells no system_fingerprint")
-        told.append(shown(reply["system_fingerprint"], 80))
-    return ", ".join(told)
+            raise ProbeError("answer", "the server reports no system_fingerprint")
+        reported.append(shown(reply["system_fingerprint"], 80))
+    return ", ".join(reported)
 
 
 def compare(found: t.Mapping[str, str]) -> Finding:
-    """``found``: what each server told. The rarest answer is taken for the odd one."""
+    """``found``: what each server reported. The least frequent report is the odd one."""
     counts = collections.Counter(found.values())
     if len(counts) == 1:
-        return passed(f"all {len(found)} servers run one configuration", dict(found), next(iter(counts)))
+        return passed(f"all {len(found)} servers run the same configuration", dict(found), next(iter(counts)))
     usual = counts.most_common(1)[0][0]
-    odd = next(name for name, told in found.items() if told != usual)
-    return failed(f"{odd} runs another configuration ({found[odd]}) than the others ({usual})", dict(found), usual)
+    odd = next(name for name, report in found.items() if report != usual)
+    return failed(f"{odd} runs another configuration ({found[odd]}) than the others ({usual})", dict(found), usual, code="replicas_differ")

@@ -20,42 +20,55 @@ from ..cluster._connection import ConnectionConfigError, connect
 from ..cluster._options import with_environment
 from . import _guard, _options, _pods
 from ._errors import ProbeError, UnknownError
-from ._guard import Target
-from ._http import Session, Way
+from ._guard import Url
+from ._http import HttpSession, Transport
 from ._pods import Place
-from ._ways import Direct, PortForward, Proxied, ServiceProxy, tls_context
+from ._transports import Direct, PortForward, Proxied, ServiceProxy, tls_context
 
 Params = t.Mapping[str, t.Any]
+Json = dict[str, t.Any]
+
+
+def _never() -> bool:
+    """What no Deployment selected has no newest ReplicaSet."""
+    return False
 
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """``ways`` has one entry a server, ``where`` names them all for a sentence, ``gone`` says which pods have left since."""
+    """The servers, and what is known of them.
 
-    way: str
+    ``transports`` has one entry a server, ``where`` names them all for a sentence, ``subject`` for machines; ``gone`` lists the pods that have left
+    since, ``superseded`` says whether the pods that were chosen as the newest no longer are.
+    """
+
+    via: str
     where: str
-    ways: tuple[Way, ...]
+    transports: tuple[Transport, ...]
     gone: t.Callable[[], list[str]] = list
+    subject: Json = dataclasses.field(default_factory=dict)
+    superseded: t.Callable[[], bool] = _never
 
 
 def find(params: Params, deadline: Deadline) -> Route:
     """Raises InputError for options that cannot be right, UnknownError and the client's errors when the pods cannot be had."""
-    return _FINDERS[params["way"]](params, deadline)
+    return _FINDERS[params["via"]](params, deadline)
 
 
-def reference(params: Params) -> Session | None:
+def reference(params: Params) -> HttpSession | None:
     """The endpoint that golden prompts are compared with, guarded as any other URL."""
     if not params["reference_url"]:
         return None
-    return Session(_url(params, _options.base(params["reference_url"])), params["reference_api_key"] or "")
+    return HttpSession(_url(params, _options.base(params["reference_url"])), params["reference_api_key"] or "")
 
 
 def _direct(params: Params, _deadline: Deadline) -> Route:
-    way = _url(params, _options.target(params))
-    return Route(params["way"], way.where, (way,))
+    target = _options.target(params)
+    transport = _url(params, target)
+    return Route(params["via"], transport.where, (transport,), subject={"url": target.text})
 
 
-def _url(params: Params, target: Target) -> Way:
+def _url(params: Params, target: Url) -> Transport:
     tls = tls_context(target, params["endpoint_ca_cert"], params["endpoint_validate_certs"])
     if params["http_proxy"]:
         return Proxied(target, _guard.parse(params["http_proxy"]), tls)
@@ -65,34 +78,36 @@ def _url(params: Params, target: Target) -> Way:
 def _port_forward(params: Params, deadline: Deadline) -> Route:
     place = _options.place(params)
     client = Client(connect(with_environment(params)), deadline)
-    pods = _pods.find(client, place)
-    ways = tuple(PortForward(client, place.namespace, pod.name, pod.port) for pod in pods)
+    found = _pods.find(client, place)
+    transports = tuple(PortForward(client, place.namespace, pod.name, pod.port) for pod in found.pods)
     # A pod that was asked for by name has no successor.
-    gone = list if place.pod else functools.partial(_pods.gone, client, place.namespace, [pod.name for pod in pods])
-    return Route("port_forward", _where(place, pods), ways, gone)
+    gone = list if place.pod else functools.partial(_pods.gone, client, place.namespace, [pod.name for pod in found.pods])
+    superseded = functools.partial(_pods.superseded, client, found.deployment) if place.new_only and found.deployment else _never
+    return Route("port_forward", _where(place, found.pods), transports, gone, found.subject, superseded)
 
 
 def _service_proxy(params: Params, deadline: Deadline) -> Route:
     place = _options.place(params)
     if not place.service:
-        raise InputError("service is needed for the way service_proxy")
-    way = ServiceProxy(Client(connect(with_environment(params)), deadline), place.namespace, place.service, place.port)
-    return Route("service_proxy", way.where, (way,))
+        raise InputError("via: service_proxy needs service")
+    client = Client(connect(with_environment(params)), deadline)
+    transport = ServiceProxy(client, place.namespace, place.service, place.port)
+    return Route("service_proxy", transport.where, (transport,), subject=_pods.behind(client, place))
 
 
 def _auto(params: Params, deadline: Deadline) -> Route:
-    """The first way that opens a connection, from the one that shows each pod to the one that needs nothing."""
+    """The first transport that opens a connection, from the one that shows each pod to the one that needs nothing."""
     tried: list[str] = []
     for name in _usable(params):
         try:
-            route = _FINDERS[name]({**params, "way": name}, deadline)
-            for way in route.ways:
-                way.dial(deadline.limit(params["request_timeout"], f"the way {name}")).close()
+            route = _FINDERS[name]({**params, "via": name}, deadline)
+            for transport in route.transports:
+                transport.dial(deadline.limit(params["request_timeout"], f"a connection via {name}")).close()
         except (ProbeError, UnknownError, ApiError, Unreachable, ConnectionConfigError, OSError) as error:
             tried.append(f"{name}: {error}")
         else:
             return route
-    raise UnknownError(f"no way leads there: {'; '.join(tried)}")
+    raise UnknownError(f"the endpoint cannot be reached; {'; '.join(tried)}")
 
 
 def _usable(params: Params) -> list[str]:
@@ -105,11 +120,11 @@ def _usable(params: Params) -> list[str]:
     if params["url"]:
         names.append("direct")
     if not names:
-        raise InputError("the way auto needs url, or namespace with service, deployment or pod")
+        raise InputError("via: auto needs url, or namespace with service, deployment or pod")
     return names
 
 
-def _where(place: Place, pods: t.Sequence[_pods.Pod]) -> str:
+def _where(place: Place, pods: t.Sequence[_pods.VerifiedPod]) -> str:
     if len(pods) == 1:
         return f"pod {place.namespace}/{pods[0].name}"
     return f"{len(pods)} {'new ' if place.new_only else ''}pods of {place.namespace}/{place.deployment or place.service}"

@@ -23,7 +23,7 @@ import typing as t
 from . import _answers
 from ._bodies import PATHS, body
 from ._errors import ProbeError, shown
-from ._http import CAP_BYTES, Answer, Session
+from ._http import CAP_BYTES, HttpAnswer, HttpSession
 from ._sse import Parser
 
 # A chunk of vLLM is about 250 bytes; the rest is for reasoning and tool calls.
@@ -129,7 +129,7 @@ class _Reply:
         self.finish = choices[0].get("finish_reason") or self.finish
 
 
-def stream(session: Session, ask: Ask, sample: Sample) -> None:
+def stream(session: HttpSession, ask: Ask, sample: Sample) -> None:
     """Fills ``sample`` from one streamed generation read to ``[DONE]``; raises ProbeError."""
     sample.sent = time.perf_counter()
     until = sample.sent + ask.seconds
@@ -167,13 +167,13 @@ def _read(response: http.client.HTTPResponse, reply: _Reply) -> None:
         raise ProbeError("stream", f"{reply.what} streamed no token before [DONE]")
 
 
-def _whole(session: Session, response: http.client.HTTPResponse, start: float) -> Answer:
+def _whole(session: HttpSession, response: http.client.HTTPResponse, start: float) -> HttpAnswer:
     pieces = []
     while piece := response.read1(65536):
         pieces.append(piece)
     whole = session.without_key(b"".join(pieces))
-    session.way.vet(response.status, whole)
-    return Answer(response.status, response.headers, whole, start, time.perf_counter())
+    session.transport.vet(response.status, whole)
+    return HttpAnswer(response.status, response.headers, whole, start, time.perf_counter())
 
 
 def _fill(sample: Sample, reply: _Reply) -> None:
@@ -185,7 +185,7 @@ def _fill(sample: Sample, reply: _Reply) -> None:
     sample.end = reply.last
 
 
-def plain(session: Session, ask: Ask, sample: Sample) -> int:
+def plain(session: HttpSession, ask: Ask, sample: Sample) -> int:
     """Fills ``sample`` from one request that is not streamed: tokens of a generation, or the size of an embedding, are returned."""
     asked = body(ask.kind, ask.model, ask.prompt, ask.max_tokens, exact=ask.exact)
     sample.sent = time.perf_counter()

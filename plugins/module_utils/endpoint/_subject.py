@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ._http import Session
+from ._http import HttpSession
 from ._stream import Ask
 
 # What dashboards, alerts and gates are made of; http_requests_total is the only trustworthy error counter.
@@ -45,15 +45,15 @@ class Extras:
     series: tuple[str, ...] = SERIES
     adapters: tuple[str, ...] = ()
     golden: tuple[Golden, ...] = ()
-    reference: Session | None = dataclasses.field(default=None, repr=False)
+    reference: HttpSession | None = dataclasses.field(default=None, repr=False)
     reference_model: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class CheckSubject:
     """What a check looks at. ``key_required`` None means that both are right."""
 
-    session: Session
+    session: HttpSession
     ask: Ask
     key_required: bool | None = None
     extras: Extras = dataclasses.field(default_factory=Extras)

@@ -37,7 +37,7 @@ def proves_above(over: int, samples: int, share: float) -> float:
 def needed(share: float, confidence: float, over: int = 0) -> int:
     """The smallest sample in which ``over`` beyond the limit still prove it: 59 for a P95 at 95 % with none over."""
     if not (0 < share < 1 and 0 < confidence < 1):
-        raise ValueError("share and confidence lie between 0 and 1")
+        raise ValueError("share and confidence must be between 0 and 1")
     low, high = over + 1, over + 1
     while proves_below(over, high, share) < confidence:
         low, high = high, high * 2

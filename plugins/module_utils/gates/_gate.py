@@ -5,9 +5,9 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Thresholds as data: a name, a limit, how many samples, with which confidence. Pure.
+"""Thresholds as data: a name, a limit, the number of samples and the confidence. Pure.
 
-Three verdicts. A limit that was not proven is not met: without data, or with too little, the verdict is inconclusive and never pass.
+Three verdicts. A limit that was not proven is not met: with no data, or too little, the verdict is inconclusive, never pass.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _one(name: str, value: t.Any) -> Gate:
     match = _PERCENTILE.fullmatch(name)
     if match is None and name not in _OTHERS:
         known = ", ".join(sorted(_OTHERS))
-        raise InputError(f"gates: {name!r} is not a gate; known are {known}, and pNN_{{e2e,ttft,itl,tpot}}_seconds such as p95_e2e_seconds")
+        raise InputError(f"gates: {name!r} is not a gate; known gates are {known}, and pNN_{{e2e,ttft,itl,tpot}}_seconds such as p95_e2e_seconds")
     source, unit = ("percentile", " s") if match else _OTHERS[name]
     word = "min" if source == "least" else "max"
     if fields is not None and set(fields) - (_FIELDS - {"min", "max"} | {word}):
@@ -79,12 +79,12 @@ def _options(name: str, fields: t.Mapping[str, t.Any]) -> Json:
     if fields.get("min_samples") is not None:
         count = _number(name, "min_samples", fields["min_samples"])
         if count < 1 or count != int(count):
-            raise InputError(f"gates: min_samples of {name} must be a whole number from 1")
+            raise InputError(f"gates: min_samples of {name} must be a whole number of at least 1")
         options["min_samples"] = int(count)
     if fields.get("confidence") is not None:
         options["confidence"] = _number(name, "confidence", fields["confidence"])
         if not 0.5 <= options["confidence"] < 1:
-            raise InputError(f"gates: confidence of {name} must lie between 0.5 and 1, such as 0.95")
+            raise InputError(f"gates: confidence of {name} must be between 0.5 and 1, such as 0.95")
     return options
 
 
@@ -96,5 +96,5 @@ def _number(name: str, word: str, value: t.Any, *, share: bool = False) -> float
     except (TypeError, ValueError) as error:
         raise InputError(f"gates: {word} of {name} must be a number, not {value!r}") from error
     if not 0 <= number < float("inf") or (share and number >= 1) or (not share and word == "max" and not number):
-        raise InputError(f"gates: {word} of {name} is {number:g}, which is {'no share between 0 and 1' if share else 'not above 0'}")
+        raise InputError(f"gates: {word} of {name} is {number:g}, which is not {'a share between 0 and 1' if share else 'above 0'}")
     return number

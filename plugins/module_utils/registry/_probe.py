@@ -19,7 +19,7 @@ from .._errors import DeadlineError, InputError
 from ..cluster._client import ApiError, Client, NotFound, Unreachable
 from ..cluster._connection import ConnectionConfigError, connect
 from ..cluster._options import kubernetes_options, with_environment
-from ..endpoint import _options, _route
+from ..endpoint import _finding, _options, _route
 from ..endpoint._errors import ProbeError, UnknownError
 from ..endpoint._finding import Finding
 from ..endpoint._verify import verify
@@ -28,8 +28,8 @@ from ._rows import Row
 
 Params = t.Mapping[str, t.Any]
 
-#: Of these nobody can say whether the endpoint or our way to it is to blame.
-_UNCERTAIN = ("dns", "denied", "http_401", "http_403")
+#: With these codes nobody knows whether the endpoint or our access to it is to blame.
+_UNCERTAIN = ("dns", "address_denied", "key_refused")
 #: Of the cluster's options those whose names the database's have not; the others come by K8S_AUTH_*.
 _CLUSTER = ("kubeconfig", "context")
 _SHARED = ("endpoint_api_key", "endpoint_ca_cert", "endpoint_validate_certs", "allowed_networks", "http_proxy", "max_tokens", "prompt", "request_timeout")
@@ -50,7 +50,7 @@ def probe_options() -> dict[str, dict[str, t.Any]]:
     known, cluster = _options.endpoint_options(), kubernetes_options()
     return {
         **{name: cluster[name] for name in _CLUSTER},
-        "way": {"type": "str", "choices": ["auto", "direct", "port_forward"], "default": "auto"},
+        "via": {"type": "str", "choices": ["auto", "direct", "port_forward"], "default": "auto"},
         **{name: known[name] for name in _SHARED if name != "request_timeout"},
         "request_timeout": {"type": "float", "default": 15.0},
         "kinds": {"type": "dict", "default": {}},
@@ -92,19 +92,19 @@ def _once(subject: Subject, params: Params) -> Finding:
     deadline = Deadline(params["request_timeout"] * 2)
     asked = _asked(subject, params)
     try:
-        if asked["way"] == "port_forward":
+        if asked["via"] == "port_forward":
             nothing = _nothing_runs(subject, asked, deadline)
             if nothing:
-                return Finding("fail", nothing)
-        found = verify(_route.find(asked, deadline).ways, _options.plan(asked), deadline).findings
+                return _finding.failed(nothing, code="no_pods")
+        found = verify(_route.find(asked, deadline).transports, _options.plan(asked), deadline).findings
     except ProbeError as error:
-        found = [Finding("fail", str(error), error.kind)]
+        found = [_finding.of_error(error)]
     except (InputError, UnknownError, DeadlineError, ApiError, Unreachable, ConnectionConfigError) as error:
-        return Finding("inconclusive", str(error))
+        return _finding.of_error(error)
     worst = next((finding for verdict in ("fail", "inconclusive") for finding in found if finding.verdict == verdict), None)
     if worst is None:
         return found[-1]
-    return dataclasses.replace(worst, verdict="inconclusive") if worst.observed in _UNCERTAIN else worst
+    return dataclasses.replace(worst, verdict="inconclusive") if worst.code in _UNCERTAIN else worst
 
 
 def _nothing_runs(subject: Subject, asked: Params, deadline: Deadline) -> str:
@@ -123,7 +123,7 @@ def _asked(subject: Subject, params: Params) -> dict[str, t.Any]:
     """The options of an endpoint's verification with all but a short completion left out."""
     known = {name: option.get("default") for name, option in _options.endpoint_options().items()}
     kind = params["kinds"].get(subject.model) or "chat"
-    by_pods = params["way"] == "port_forward" or (params["way"] == "auto" and bool(subject.release and subject.namespace))
+    by_pods = params["via"] == "port_forward" or (params["via"] == "auto" and bool(subject.release and subject.namespace))
     return {
         **known,
         **{name: params[name] for name in (*_SHARED, *_CLUSTER)},
@@ -131,7 +131,7 @@ def _asked(subject: Subject, params: Params) -> dict[str, t.Any]:
         "kind": kind,
         "checks": ["models", kind],
         "samples": 0,
-        "way": "port_forward" if by_pods else "direct",
+        "via": "port_forward" if by_pods else "direct",
         "url": subject.endpoint if subject.endpoint.startswith(("http://", "https://")) else f"http://{subject.endpoint}",
         "namespace": subject.namespace,
         "deployment": subject.release,

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Does an answer of a router show that it follows the registry? Pure."""
+"""Does an answer of a router prove that it follows the registry? Pure."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import typing as t
 
 from ..endpoint._answers import completion_tokens, embedding_size, error_words
 from ..endpoint._errors import ProbeError, shown
-from ..endpoint._http import Answer
+from ..endpoint._http import HttpAnswer
 
-#: An answer says by them where it came from: ours, and LiteLLM's, which has the id of the registry's row.
+#: Headers by which an answer says where it came from: ours, and LiteLLM's, which has the id of the registry's row.
 REVISION_HEADER, ROUTE_HEADER = "x-vllm-revision", "x-litellm-model-id"
 
 #: The answer that proves it, by what is expected.
 STATUSES = {"refused": 503, "unknown": 404}
-#: Waiting does not help against them: the router's key, or where it may be reached.
+#: Waiting does not mend these: the router's key, or where it may be reached.
 PERMANENT_STATUSES = (401, 403)
 PERMANENT_KINDS = ("denied", "tls")
 
-Kind = t.Literal["right", "wrong", "permanent"]
+RouterVerdict = t.Literal["pass", "fail", "inconclusive"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """``state`` is routed, refused or unknown; ``refusal`` is what a refusal has to say."""
+    """``state`` is routed, refused or unknown; ``refusal`` is what a refusal has to contain."""
 
     state: str
     model: str
@@ -46,57 +46,63 @@ class Expected:
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """One answer, judged; ``line`` says what it was."""
+class RouterAnswer:
+    """One answer, judged: pass is what the registry says, inconclusive may still become it, fail never will. ``line`` is what it was, in words."""
 
-    kind: Kind
+    verdict: RouterVerdict
     line: str
     status: int = 0
     revision: str = ""
+    code: str = "ok"
 
 
-def judged(expected: Expected, answer: Answer) -> Seen:
+def judged(expected: Expected, answer: HttpAnswer) -> RouterAnswer:
     if answer.status in PERMANENT_STATUSES:
-        line = f"HTTP {answer.status}{_said(answer)}: it refuses the key; check router_api_key (VLLM_ROUTER_API_KEY)"
-        return Seen("permanent", line, answer.status)
+        line = f"HTTP {answer.status}{_quoted(answer)}: the router refuses the key; check router_api_key (VLLM_ROUTER_API_KEY)"
+        return RouterAnswer("fail", line, answer.status, code="key_refused")
     if expected.state == "routed":
         return _routed(expected, answer)
-    wanted, said = STATUSES[expected.state], _said(answer)
+    wanted, quoted = STATUSES[expected.state], _quoted(answer)
     if answer.status != wanted:
-        return Seen("wrong", f"HTTP {answer.status}{said} instead of {wanted}", answer.status, _revision(answer))
-    if expected.refusal and expected.refusal not in answer.body.decode("utf-8", "replace") and expected.refusal not in said:
-        return Seen("wrong", f"HTTP {answer.status}{said}, which does not say {expected.refusal!r}", answer.status)
-    return Seen("right", f"HTTP {answer.status}{said}", answer.status)
+        return _not_yet(f"HTTP {answer.status}{quoted} instead of {wanted}", answer.status, _revision(answer), code="http_status")
+    if expected.refusal and expected.refusal not in answer.body.decode("utf-8", "replace") and expected.refusal not in quoted:
+        return _not_yet(f"HTTP {answer.status}{quoted}, which does not contain {expected.refusal!r}", answer.status, code="wrong_refusal")
+    return RouterAnswer("pass", f"HTTP {answer.status}{quoted}", answer.status)
 
 
-def failed(error: ProbeError) -> Seen:
+def failed(error: ProbeError) -> RouterAnswer:
     """No answer at all."""
-    return Seen("permanent" if error.kind in PERMANENT_KINDS else "wrong", str(error))
+    return RouterAnswer("fail" if error.kind in PERMANENT_KINDS else "inconclusive", str(error), code=error.code)
 
 
-def _routed(expected: Expected, answer: Answer) -> Seen:
+def _routed(expected: Expected, answer: HttpAnswer) -> RouterAnswer:
     if answer.status != 200:
-        return Seen("wrong", f"HTTP {answer.status}{_said(answer)}", answer.status)
+        return _not_yet(f"HTTP {answer.status}{_quoted(answer)}", answer.status, code="http_status")
     try:
         generated = embedding_size if expected.kind == "embedding" else completion_tokens
-        # A router may give its own name for the model; which revision it was is told by the headers.
+        # A router may give its own name for the model; the headers say which revision it was.
         generated(answer.json() if isinstance(answer.json(), dict) else {}, "the router", ())
     except ProbeError as error:
-        return Seen("wrong", str(error), 200)
+        return _not_yet(str(error), 200, code=error.code)
     revision, route = _revision(answer), answer.headers.get(ROUTE_HEADER, "")
     if revision == expected.revision or (not revision and expected.route_id and route == expected.route_id):
-        return Seen("right", f"an answer from revision {expected.revision}", 200, expected.revision)
+        return RouterAnswer("pass", f"an answer from revision {expected.revision}", 200, expected.revision)
     if revision:
-        return Seen("wrong", f"an answer from revision {shown(revision, 80)}", 200, revision)
+        return _not_yet(f"an answer from revision {shown(revision, 80)}", 200, revision, code="wrong_revision")
     if route and expected.route_id:
-        return Seen("wrong", f"an answer from another entry of the registry ({shown(route, 80)})", 200)
-    return Seen("wrong", f"an answer that does not say which revision gave it (neither {REVISION_HEADER} nor {ROUTE_HEADER} is among its headers)", 200)
+        return _not_yet(f"an answer from another entry of the registry ({shown(route, 80)})", 200, code="wrong_revision")
+    return _not_yet(f"an answer from an unknown revision (it has neither header {REVISION_HEADER} nor {ROUTE_HEADER})", 200, code="unknown_revision")
 
 
-def _revision(answer: Answer) -> str:
+def _not_yet(line: str, status: int, revision: str = "", *, code: str) -> RouterAnswer:
+    """Routers follow within seconds, so what is wrong now may be right soon."""
+    return RouterAnswer("inconclusive", line, status, revision, code)
+
+
+def _revision(answer: HttpAnswer) -> str:
     return str(answer.headers.get(REVISION_HEADER, ""))
 
 
-def _said(answer: Answer) -> str:
+def _quoted(answer: HttpAnswer) -> str:
     _kind, message = error_words(answer.json())
     return f" ({shown(message, 160)})" if message else ""

@@ -18,7 +18,7 @@ from ..registry import _routed
 from ..registry._options import registry_options
 from ..registry._target import target
 from ._options import asking, routing_options
-from ._prove import Asking, Proof, prove, seen
+from ._prove import Asking, Proof, prove, report
 
 SPEC = Spec({**registry_options(), **routing_options()})
 
@@ -26,20 +26,20 @@ SPEC = Spec({**registry_options(), **routing_options()})
 def run(params: Params, context: Context) -> Result:
     asked = asking(params)
     if context.check_mode:
-        return {"changed": False, "skipped": True, "msg": "Nothing is registered in check mode, so there is nothing to follow."}
+        return {"changed": False, "skipped": True, "msg": "Nothing is registered in check mode, so there is nothing to wait for."}
     proof = prove(asked, Deadline(params["wait_timeout"]), context.say)
-    return {"changed": False, **seen(proof), **_record(params, asked, proof, context)}
+    return {"changed": False, **report(proof), **_record(params, asked, proof, context)}
 
 
 def _record(params: t.Mapping[str, t.Any], asked: Asking, proof: Proof, context: Context) -> Result:
-    """That it cannot be written down makes what was proved no less true: a warning."""
+    """What was proven stays true when it cannot be recorded, so that is only a warning."""
     if params["event_id"] is None:
         return {}
     said = {name: params[name] for name in ("actor", "correlation_id", "git_commit") if params[name]}
     try:
-        recorded = _routed.record(target(params), params["event_id"], asked.way.where, proof.first_right, said)
+        recorded = _routed.record(target(params), params["event_id"], asked.transport.where, proof.first_right, said)
     except Error as error:
-        context.warn(f"{params['model']} is routed, but the event of it could not be recorded: {error}")
+        context.warn(f"{params['model']} is routed, but this could not be recorded as an event: {error}")
         return {}
-    context.say(f"{params['model']}: {asked.way.where} followed the registry after {recorded.propagation_seconds:.3f} s")
+    context.say(f"{params['model']}: {asked.transport.where} followed the registry after {recorded.propagation_seconds:.3f} s")
     return {"changed": recorded.new, "routed_event_id": recorded.event_id, "propagation_seconds": recorded.propagation_seconds}

@@ -15,8 +15,8 @@ from ansible.module_utils.basic import env_fallback
 
 from .._errors import InputError
 from ..endpoint import _guard, _options
-from ..endpoint._http import Way
-from ..endpoint._ways import Direct, Proxied, tls_context
+from ..endpoint._http import Transport
+from ..endpoint._transports import Direct, Proxied, tls_context
 from ._decide import Expected
 from ._prove import Asking, by_name
 
@@ -51,10 +51,10 @@ def asking(params: Params) -> Asking:
     """Raises InputError."""
     _refuse(params)
     expected = Expected(params["state"], params["model"], params["revision"] or "", params["route_id"] or "", params["refusal"] or "", params["kind"])
-    return Asking(_way(params), expected, params["router_api_key"] or "", params["consecutive"], params["request_timeout"], params["progress_seconds"])
+    return Asking(_transport(params), expected, params["router_api_key"] or "", params["consecutive"], params["request_timeout"], params["progress_seconds"])
 
 
-def _way(params: Params) -> Way:
+def _transport(params: Params) -> Transport:
     target = _options.base(params["url"])
     tls = tls_context(target, params["router_ca_cert"], params["router_validate_certs"])
     headers = tuple(by_name(params["revision"]).items()) if params["by_name"] else ()

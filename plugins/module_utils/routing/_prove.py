@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Asks a router until what it answers is what the registry says, so often in a row that every replica of it knows."""
+"""Asks a router until it answers as the registry says, so often in a row that every replica must follow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .._deadline import Deadline, backoff
 from .._errors import DeadlineError, Error
 from ..endpoint import _bodies
 from ..endpoint._errors import ProbeError
-from ..endpoint._http import Session, Way
-from ._decide import REVISION_HEADER, Expected, Seen, failed, judged
+from ..endpoint._http import HttpSession, Transport
+from ._decide import REVISION_HEADER, Expected, RouterAnswer, failed, judged
 
 PROMPT = "Say OK."
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
@@ -30,7 +30,7 @@ class RoutingError(Error):
     code = "not_routed"
 
     def __init__(self, message: str, proof: Proof) -> None:
-        super().__init__(message, result=seen(proof))
+        super().__init__(message, result=report(proof))
         self.proof = proof
 
 
@@ -38,7 +38,7 @@ class RoutingError(Error):
 class Asking:
     """``consecutive`` right answers are needed, each over a connection of its own; times in seconds."""
 
-    way: Way
+    transport: Transport
     expected: Expected
     key: str = dataclasses.field(default="", repr=False)
     consecutive: int = 3
@@ -54,11 +54,11 @@ class Proof:
     row: int = 0
     first_right: float = 0.0
     waited: float = 0.0
-    last: Seen | None = None
+    last: RouterAnswer | None = None
 
-    def count(self, seen: Seen, start: float) -> None:
-        self.requests, self.last = self.requests + 1, seen
-        if seen.kind != "right":
+    def count(self, answer: RouterAnswer, start: float) -> None:
+        self.requests, self.last = self.requests + 1, answer
+        if answer.verdict != "pass":
             self.row = 0
             return
         if self.row == 0:
@@ -68,36 +68,36 @@ class Proof:
 
 
 def prove(asking: Asking, deadline: Deadline, say: t.Callable[[str], None], sleep: t.Callable[[float], None] = time.sleep) -> Proof:
-    proof, start, told, line = Proof(), time.monotonic(), float("-inf"), ""
+    proof, start, announced, line = Proof(), time.monotonic(), float("-inf"), ""
     pauses = backoff(FIRST_PAUSE, LONGEST_PAUSE)
     while True:
-        seen = ask(asking, deadline)
-        proof.count(seen, start)
+        answer = ask(asking, deadline)
+        proof.count(answer, start)
         if proof.row >= asking.consecutive:
             return proof
-        if seen.kind == "permanent":
-            raise RoutingError(f"{asking.way.where} will not show {asking.expected.words()}: {seen.line}", proof)
-        if seen.kind == "right":
+        if answer.verdict == "fail":
+            raise RoutingError(f"{asking.transport.where}: waiting for {asking.expected.words()} is no use: {answer.line}", proof)
+        if answer.verdict == "pass":
             continue  # the next of the row at once
-        if seen.line != line or time.monotonic() - told >= asking.progress_seconds:
-            told, line = time.monotonic(), seen.line
-            say(f"waiting for {asking.expected.words()} at {asking.way.where}, {deadline.elapsed():.0f} s: {seen.line}")
+        if answer.line != line or time.monotonic() - announced >= asking.progress_seconds:
+            announced, line = time.monotonic(), answer.line
+            say(f"waiting for {asking.expected.words()} at {asking.transport.where}, {deadline.elapsed():.0f} s: {answer.line}")
         pause = next(pauses)
         if deadline.remaining() <= pause:
             raise RoutingError(_late(asking, deadline, proof), proof)
         sleep(pause)
 
 
-def ask(asking: Asking, deadline: Deadline) -> Seen:
+def ask(asking: Asking, deadline: Deadline) -> RouterAnswer:
     """One tiny request over a connection of its own: what balances between the router's replicas balances connections."""
     expected = asking.expected
-    session = Session(asking.way, asking.key)
+    session = HttpSession(asking.transport, asking.key)
     try:
         seconds = deadline.limit(asking.request_seconds, "the proof")
         body = _bodies.body(expected.kind, expected.model, PROMPT, 1)
         return judged(expected, session.ask("POST", _bodies.PATHS[expected.kind], body, seconds=seconds))
     except DeadlineError:
-        return Seen("wrong", "no time left for another request")
+        return RouterAnswer("inconclusive", "no time left for another request", code="timeout")
     except ProbeError as error:
         return failed(error)
     finally:
@@ -106,9 +106,10 @@ def ask(asking: Asking, deadline: Deadline) -> Seen:
 
 def _late(asking: Asking, deadline: Deadline, proof: Proof) -> str:
     last = proof.last.line if proof.last else "nothing"
+    wanted = f"{asking.expected.words()}, {asking.consecutive} times in a row"
     return (
-        f"{asking.way.where} did not show {asking.expected.words()} {asking.consecutive} times in a row within {deadline.seconds:g} s; seen last, "
-        f"after {proof.requests} requests: {last}. See whether the router follows the registry (its log, and that it reads the same database and environment)"
+        f"{asking.transport.where}: waited {deadline.seconds:g} s for {wanted}; last seen, after {proof.requests} requests: {last}. "
+        "Check that the router follows the registry: its log, and that it reads the same database and environment"
     )
 
 
@@ -117,7 +118,7 @@ def by_name(revision: str) -> dict[str, str]:
     return {REVISION_HEADER: revision}
 
 
-def seen(proof: Proof) -> dict[str, t.Any]:
-    """What was seen, as the module returns it."""
+def report(proof: Proof) -> dict[str, t.Any]:
+    """The proof as the module returns it."""
     last = dataclasses.asdict(proof.last) if proof.last else None
     return {"requests": proof.requests, "consecutive": proof.row, "waited": round(proof.waited, 3), "last": last}

@@ -16,7 +16,8 @@ import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._options import kubernetes_options
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
-from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate, _verification
+from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate
+from ansible_collections.inference.vllm.plugins.module_utils.verification import _verification
 
 from lab.testing import RunningLab
 
@@ -121,7 +122,7 @@ class Platform:
         self._client.delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", {"gracePeriodSeconds": 1})
 
     def verified(self, who: str = "operator", **options: t.Any) -> Json:
-        given = {"way": "port_forward", "namespace": self.namespace, "kubeconfig": str(self.lab.kubeconfig(who)), "endpoint_api_key": KEY}
+        given = {"via": "port_forward", "namespace": self.namespace, "kubeconfig": str(self.lab.kubeconfig(who)), "endpoint_api_key": KEY}
         return verified(**{**given, **options})
 
     def _put(self, path: str, body: Json) -> None:

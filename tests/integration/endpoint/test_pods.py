@@ -129,14 +129,16 @@ def test_replicas_that_run_one_configuration_are_told_from_those_that_do_not(pla
 
 def test_auto_takes_the_first_way_that_opens_and_says_which(platform: Platform) -> None:
     platform.deploy("model")
-    assert platform.verified(way="auto", deployment="model")["way"] == "port_forward"
-    nowhere = platform.verified("viewer", way="auto", deployment="model", service="model")
-    assert nowhere["way"] != "port_forward"
+    assert platform.verified(via="auto", deployment="model")["via"] == "port_forward"
+    nowhere = platform.verified("viewer", via="auto", deployment="model", service="model")
+    assert nowhere["via"] != "port_forward"
 
 
 def test_the_module_in_a_play_tells_no_secret_even_at_the_highest_verbosity(platform: Platform) -> None:
     platform.deploy("model")
-    options = {"way": "port_forward", "namespace": platform.namespace, "deployment": "model", "pods": "new", "model": "llama-3-8b", "gates": GATES}
+    options = {"via": "port_forward", "namespace": platform.namespace, "deployment": "model", "pods": "new", "model": "llama-3-8b", "gates": GATES}
+    command = ["ansible", "localhost", "-vvvv", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+    command += ["-m", "inference.vllm.vllm_endpoint_verify", "-a", json.dumps(options)]
     environ = {**platform.lab.environ(), "ANSIBLE_DEPRECATION_WARNINGS": "0", "VLLM_API_KEY": KEY}
     done = ansible.module("vllm_endpoint_verify", options, "-vvvv", env=environ)
     assert done.code == 0, done.text

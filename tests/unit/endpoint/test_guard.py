@@ -7,7 +7,7 @@ import time
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _guard, _ways
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _guard, _transports
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._errors import ProbeError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,15 +115,15 @@ def test_allowed_networks_allow_what_they_say_and_no_more() -> None:
 @pytest.mark.parametrize("host", TRICKY)
 def test_names_that_the_resolver_turns_into_this_machine_are_refused_after_resolving(host: str) -> None:
     with pytest.raises(ProbeError) as caught:
-        _ways.resolve(_guard.parse(f"http://{host}:8000"), (), 5)
+        _transports.resolve(_guard.parse(f"http://{host}:8000"), (), 5)
     assert caught.value.kind in ("denied", "dns")
 
 
 def test_a_name_with_one_forbidden_address_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [(2, 1, 6, "", ("93.184.216.34", 80)), (2, 1, 6, "", ("169.254.169.254", 80))]
-    monkeypatch.setattr(_ways.socket, "getaddrinfo", lambda *_args, **_kwargs: answers)
+    monkeypatch.setattr(_transports.socket, "getaddrinfo", lambda *_args, **_kwargs: answers)
     with pytest.raises(ProbeError, match=r"rebind\.example\.com resolves to 169\.254\.169\.254"):
-        _ways.resolve(_guard.parse("http://rebind.example.com"), (), 5)
+        _transports.resolve(_guard.parse("http://rebind.example.com"), (), 5)
 
 
 def test_a_name_is_resolved_once_and_that_address_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +133,12 @@ def test_a_name_is_resolved_once_and_that_address_is_connected_to(monkeypatch: p
         asked.append(host)
         return [(2, 1, 6, "", ("127.0.0.1" if len(asked) == 1 else "169.254.169.254", 80))]
 
-    monkeypatch.setattr(_ways.socket, "getaddrinfo", rebinding)
+    monkeypatch.setattr(_transports.socket, "getaddrinfo", rebinding)
     reached: list[tuple[str, int]] = []
-    monkeypatch.setattr(_ways.socket, "create_connection", lambda address, _timeout: reached.append(address) or (_ for _ in ()).throw(ConnectionRefusedError()))
-    way = _ways.Direct(_guard.parse("http://rebind.example.com"), LOOPBACK)
+    monkeypatch.setattr(
+        _transports.socket, "create_connection", lambda address, _timeout: reached.append(address) or (_ for _ in ()).throw(ConnectionRefusedError())
+    )
+    way = _transports.Direct(_guard.parse("http://rebind.example.com"), LOOPBACK)
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
             way.dial(5)
@@ -145,8 +147,8 @@ def test_a_name_is_resolved_once_and_that_address_is_connected_to(monkeypatch: p
 
 
 def test_a_resolver_that_hangs_does_not_outlive_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ways.socket, "getaddrinfo", lambda *_args, **_kwargs: time.sleep(2))
+    monkeypatch.setattr(_transports.socket, "getaddrinfo", lambda *_args, **_kwargs: time.sleep(2))
     start = time.monotonic()
     with pytest.raises(ProbeError, match=r"not resolved within 0\.2 s"):
-        _ways.resolve(_guard.parse("http://slow.example.com"), (), 0.2)
+        _transports.resolve(_guard.parse("http://slow.example.com"), (), 0.2)
     assert time.monotonic() - start < 1

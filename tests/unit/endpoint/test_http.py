@@ -12,9 +12,9 @@ import typing as t
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _guard
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._errors import ProbeError
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint._http import Session
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._http import HttpSession
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._stream import Ask, Sample, stream
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint._ways import Direct
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._transports import Direct
 
 from tests.unit.endpoint.misbehaviour import HEAD, MISBEHAVIOUR, STREAMS, endless
 from tests.unit.endpoint.servers import Behaviour, raw, vllm
@@ -22,8 +22,8 @@ from tests.unit.endpoint.servers import Behaviour, raw, vllm
 LOOPBACK = _guard.networks(["127.0.0.0/8"])
 
 
-def session(url: str, key: str = "") -> Session:
-    return Session(Direct(_guard.parse(url), LOOPBACK), key)
+def session(url: str, key: str = "") -> HttpSession:
+    return HttpSession(Direct(_guard.parse(url), LOOPBACK), key)
 
 
 def seconds(kind: str) -> float:
@@ -80,14 +80,14 @@ def test_the_connection_is_kept_between_requests_and_a_stale_one_is_replaced(mon
     with vllm() as (url, _behaviour):
         asked = session(url)
         dialled = 0
-        dial = asked.way.dial
+        dial = asked.transport.dial
 
         def counting(seconds: float) -> t.Any:
             nonlocal dialled
             dialled += 1
             return dial(seconds)
 
-        monkeypatch.setattr(asked.way, "dial", counting)
+        monkeypatch.setattr(asked.transport, "dial", counting)
         for _ in range(3):
             assert asked.ask("GET", "/version", seconds=2).json() == {"version": "0.32.0"}
         assert dialled == 1
@@ -103,7 +103,7 @@ def test_a_request_is_sent_in_one_piece() -> None:
     """In two, the second waits 40 ms for an acknowledgement of the first on ways without NODELAY."""
     with raw(lambda connection: connection.sendall(HEAD + b"Content-Length: 0\r\n\r\n")) as url:
         asked = session(url)
-        dial = asked.way.dial
+        dial = asked.transport.dial
         pieces: list[bytes] = []
 
         def listening(seconds: float) -> t.Any:
@@ -113,7 +113,7 @@ def test_a_request_is_sent_in_one_piece() -> None:
             )
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asked.way, "dial", listening)
+            patch.setattr(asked.transport, "dial", listening)
             assert asked.ask("POST", "/v1/completions", {"prompt": "hé"}, seconds=2).status == 200
     (piece,) = pieces
     assert piece.startswith(b"POST /v1/completions HTTP/1.1\r\n")

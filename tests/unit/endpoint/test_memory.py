@@ -20,7 +20,7 @@ part = lambda name: importlib.import_module("ansible_collections.inference.vllm.
 guard, stream = part("_guard"), part("_stream")
 kinds = {}
 for case, url in json.loads(sys.argv[1]).items():
-    session = part("_http").Session(part("_ways").Direct(guard.parse(url), guard.networks(["127.0.0.0/8"])))
+    session = part("_http").HttpSession(part("_transports").Direct(guard.parse(url), guard.networks(["127.0.0.0/8"])))
     try:
         stream.stream(session, stream.Ask("chat", "m", "a", 8, 20.0), stream.Sample(0.0))
     except part("_errors").ProbeError as error:

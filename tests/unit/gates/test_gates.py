@@ -8,20 +8,20 @@ import typing as t
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
 from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate, _judge
-from ansible_collections.inference.vllm.plugins.module_utils.gates._judge import Evidence
+from ansible_collections.inference.vllm.plugins.module_utils.gates._judge import Measurements
 from hypothesis import given
 from hypothesis import strategies as st
 
 INF = math.inf
 
 
-def judged(gates: dict[str, t.Any], evidence: Evidence) -> dict[str, t.Any]:
+def judged(gates: dict[str, t.Any], evidence: Measurements) -> dict[str, t.Any]:
     (gate,) = _gate.parse(gates)
     return _judge.judge(gate, evidence)
 
 
-def latencies(*values: float, failed: int = 0) -> Evidence:
-    return Evidence({"e2e": [*values, *[INF] * failed]}, len(values) + failed, failed)
+def latencies(*values: float, failed: int = 0) -> Measurements:
+    return Measurements({"e2e": [*values, *[INF] * failed]}, len(values) + failed, failed)
 
 
 P95 = {"p95_e2e_seconds": 3}
@@ -42,12 +42,12 @@ P95 = {"p95_e2e_seconds": 3}
         (latencies(1.0, 1.0, 1.0, 4.0, 4.0), "fail"),
         (latencies(*[3.0] * 59), "pass"),
         (latencies(), "inconclusive"),
-        (Evidence(), "inconclusive"),
-        (Evidence({"e2e": [1.0] * 60}, 60, doubt="the prober was busy"), "inconclusive"),
-        (Evidence({"e2e": [9.0] * 60}, 60, doubt="the prober was busy"), "inconclusive"),
+        (Measurements(), "inconclusive"),
+        (Measurements({"e2e": [1.0] * 60}, 60, doubt="the prober was busy"), "inconclusive"),
+        (Measurements({"e2e": [9.0] * 60}, 60, doubt="the prober was busy"), "inconclusive"),
     ],
 )
-def test_a_percentile_is_proven_refuted_or_neither(evidence: Evidence, verdict: str) -> None:
+def test_a_percentile_is_proven_refuted_or_neither(evidence: Measurements, verdict: str) -> None:
     assert judged(P95, evidence)["verdict"] == verdict
 
 
@@ -61,20 +61,21 @@ def test_a_percentile_is_proven_refuted_or_neither(evidence: Evidence, verdict: 
         (latencies(), "inconclusive"),
     ],
 )
-def test_with_min_samples_the_sample_itself_decides(evidence: Evidence, verdict: str) -> None:
+def test_with_min_samples_the_sample_itself_decides(evidence: Measurements, verdict: str) -> None:
     assert judged({"p95_e2e_seconds": {"max": 3, "min_samples": 5}}, evidence)["verdict"] == verdict
 
 
 def test_a_quick_verdict_says_how_little_it_proves() -> None:
     entry = judged({"p95_e2e_seconds": {"max": 3, "min_samples": 5}}, latencies(*[1.0] * 5))
     assert entry["confidence"] == pytest.approx(1 - 0.95**5, abs=1e-4)
-    assert "held at 23% confidence" in entry["message"]
+    assert entry["code"] == "met"
+    assert "22.6 % confidence" in entry["message"]
 
 
 def test_too_few_samples_say_how_many_would_do() -> None:
     entry = judged(P95, latencies(*[1.0] * 5))
     assert (entry["samples"], entry["min_samples"]) == (5, 59)
-    assert "59 samples" in entry["message"]
+    assert entry["code"] == "too_few_samples"
 
 
 @pytest.mark.parametrize(
@@ -93,11 +94,11 @@ def test_too_few_samples_say_how_many_would_do() -> None:
     ],
 )
 def test_an_error_rate_is_judged_as_a_share(limit: t.Any, failed: int, requests: int, verdict: str) -> None:
-    assert judged({"error_rate": limit}, Evidence(requests=requests, failed=failed))["verdict"] == verdict
+    assert judged({"error_rate": limit}, Measurements(requests=requests, failed=failed))["verdict"] == verdict
 
 
 def test_throughput_and_the_first_answer_are_single_figures() -> None:
-    evidence = Evidence(requests=10, figures={"output_tokens_per_second": 120.0, "completion_seconds": 2.0, "requests_per_second": None})
+    evidence = Measurements(requests=10, figures={"output_tokens_per_second": 120.0, "completion_seconds": 2.0, "requests_per_second": None})
     assert judged({"output_tokens_per_second": 100}, evidence)["verdict"] == "pass"
     assert judged({"output_tokens_per_second": {"min": 150}}, evidence)["verdict"] == "fail"
     assert judged({"output_tokens_per_second": {"min": 100, "min_samples": 20}}, evidence)["verdict"] == "inconclusive"
@@ -108,8 +109,8 @@ def test_throughput_and_the_first_answer_are_single_figures() -> None:
 
 @given(st.lists(st.floats(min_value=0.1, max_value=10) | st.just(INF), max_size=200), st.floats(min_value=0.5, max_value=8))
 def test_a_pass_is_always_backed_by_enough_samples_and_failures_never_help(values: list[float], limit: float) -> None:
-    entry = judged({"p95_e2e_seconds": limit}, Evidence({"e2e": values}, len(values)))
-    worse = judged({"p95_e2e_seconds": limit}, Evidence({"e2e": [*values[1:], INF]}, len(values)))
+    entry = judged({"p95_e2e_seconds": limit}, Measurements({"e2e": values}, len(values)))
+    worse = judged({"p95_e2e_seconds": limit}, Measurements({"e2e": [*values[1:], INF]}, len(values)))
     if entry["verdict"] == "pass":
         assert len(values) >= 59
         assert sum(value > limit for value in values) / len(values) <= 0.05

@@ -7,6 +7,7 @@ import typing as t
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
+from ansible_collections.inference.vllm.plugins.module_utils.routing._decide import RouterAnswer
 from ansible_collections.inference.vllm.plugins.module_utils.routing._options import asking, routing_options
 from ansible_collections.inference.vllm.plugins.module_utils.routing._prove import Proof, RoutingError, prove
 
@@ -24,10 +25,15 @@ def proved(router: Router, said: list[str] | None = None, *, seconds: float = 30
     return prove(asking(options(url=router.url, **more)), Deadline(seconds), (said if said is not None else []).append, sleep=lambda _pause: None)
 
 
-def failure(router: Router, **more: t.Any) -> str:
+def failure(router: Router, **more: t.Any) -> RouterAnswer:
+    """The last answer of a proof that failed."""
     with pytest.raises(RoutingError) as caught:
         proved(router, **more)
-    return str(caught.value)
+    last = caught.value.proof.last
+    assert last is not None
+    assert caught.value.code == "not_routed"
+    assert last.line in str(caught.value)
+    return last
 
 
 def test_it_waits_until_the_registered_revision_answers() -> None:
@@ -36,8 +42,9 @@ def test_it_waits_until_the_registered_revision_answers() -> None:
         proof = proved(router, said)
     assert (proof.requests, proof.row) == (5, 3)
     assert proof.last is not None
-    assert proof.last.line == "an answer from revision b"
-    assert [line.partition(" s: ")[2] for line in said] == ["HTTP 404 (The model `llama-3-8b` does not exist.)", "an answer from revision a"]
+    assert (proof.last.verdict, proof.last.code, proof.last.revision) == ("pass", "ok", "b")
+    assert len(said) == 2, "one line for each different answer"
+    assert "The model `llama-3-8b` does not exist." in said[0]
 
 
 def test_the_row_begins_anew_when_another_replica_answers_with_the_old_revision() -> None:
@@ -69,14 +76,13 @@ def test_the_id_of_the_entry_proves_it_too() -> None:
 
 def test_an_answer_that_does_not_say_where_it_came_from_proves_nothing() -> None:
     with routed(Reply()) as router:
-        words = failure(router, seconds=0.5)
-    assert "did not show revision b to answer for llama-3-8b 3 times in a row within 0.5 s" in words
-    assert "an answer that does not say which revision gave it (neither x-vllm-revision nor x-litellm-model-id is among its headers)" in words
+        last = failure(router, seconds=0.5)
+    assert (last.verdict, last.code, last.status) == ("inconclusive", "unknown_revision", 200)
 
 
 def test_an_answer_without_a_generated_token_proves_nothing() -> None:
     with routed(Reply(body={**GENERATED, "usage": {"completion_tokens": 0}}, headers={"x-vllm-revision": "b"})) as router:
-        assert "generated no token" in failure(router, seconds=0.5)
+        assert failure(router, seconds=0.5).code == "empty_answer"
 
 
 @pytest.mark.parametrize(("state", "status"), [("refused", 503), ("unknown", 404)])
@@ -91,22 +97,24 @@ def test_a_refusal_for_another_reason_is_not_the_one() -> None:
         assert proved(router, state="refused", refusal="disabled").requests == 4
 
 
-def test_a_refused_key_is_told_at_once() -> None:
+def test_a_refused_key_is_reported_at_once() -> None:
     with routed(refusal(401, "no such key")) as router:
-        words = failure(router)
+        last = failure(router)
         assert len(router.requests) == 1
-    assert words.endswith("HTTP 401 (no such key): it refuses the key; check router_api_key (VLLM_ROUTER_API_KEY)")
+    assert (last.verdict, last.code, last.status) == ("fail", "key_refused", 401)
+    assert "no such key" in last.line
 
 
-def test_an_address_that_may_not_be_spoken_to_is_told_at_once() -> None:
+def test_an_address_that_is_denied_is_reported_at_once() -> None:
     with routed(served("b")) as router:
-        words = failure(router, allowed_networks=[])
+        last = failure(router, allowed_networks=[])
         assert router.requests == []
-    assert "127.0.0.1 is a loopback address: not spoken to; list its network in allowed_networks" in words
+    assert (last.verdict, last.code) == ("fail", "address_denied")
 
 
 def test_a_router_that_is_not_there_is_waited_for() -> None:
-    assert "connection refused" in failure(Router("http://127.0.0.1:1", []), seconds=0.3)
+    last = failure(Router("http://127.0.0.1:1", []), seconds=0.3)
+    assert (last.verdict, last.code) == ("inconclusive", "connection_refused")
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,20 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The numbers of a run, and the sentence. Pure."""
+"""The numbers of a run, and the verdict of a verification in one sentence. Pure."""
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import typing as t
 
-from . import _statistics
-from ._finding import Finding
-from ._http import HIDDEN
-from ._load import Load, Run
-from ._stream import Sample
+from ..endpoint import _finding
+from ..endpoint._finding import CheckVerdict, Finding
+from ..endpoint._http import HIDDEN
+from ..endpoint._load import Load, Run
+from ..endpoint._stream import Sample
+from ..gates import _statistics
 
 Json = dict[str, t.Any]
 METRICS = ("e2e", "ttft", "itl", "tpot")
@@ -69,20 +71,35 @@ def keeps(sample: Sample, slo: t.Mapping[str, float], *, scheduled: bool) -> boo
     return all(value <= limit for metric, limit in slo.items() for value in values([sample], metric, scheduled=scheduled))
 
 
-def sentence(model: str, verdict: str, findings: t.Sequence[Finding], gates: t.Sequence[Json], where: str) -> str:
+@dataclasses.dataclass(frozen=True)
+class Conclusion:
+    """The verdict of the whole, in one sentence and by its code."""
+
+    verdict: CheckVerdict
+    message: str
+    code: str
+
+
+def conclude(model: str, findings: t.Sequence[Finding], gates: t.Sequence[Json], where: str) -> Conclusion:
     """What a person needs to know, the gravest thing first."""
+    replaced = next((finding for finding in findings if finding.code == "pods_replaced"), None)
+    if replaced:
+        # Whatever else was found is about pods that are no longer those that were meant.
+        return Conclusion("inconclusive", f"{model}: {_HEAD['inconclusive']}{replaced.message}", replaced.code)
+    verdict = _finding.gravest([*(finding.verdict for finding in findings), *(gate["verdict"] for gate in gates)])
+    if verdict == "skipped":
+        # Nothing proves that it is right.
+        return Conclusion("inconclusive", f"{model}: {_HEAD['inconclusive']}every check was skipped", code="nothing_checked")
     if verdict == "pass":
         done = sum(1 for finding in findings if finding.verdict == "pass")
         met = f" and {len(gates)} gates" if len(gates) > 1 else " and its gate" if gates else ""
-        return f"{model} serves at {where}: {done} checks{met} passed"
+        return Conclusion("pass", f"{model} serves at {where}: {done} checks{met} passed", code="verified")
     for finding in findings:
         if finding.verdict == verdict:
             place = f" at pod {finding.pod}" if finding.pod and finding.pod not in finding.message else ""
-            return f"{model}: {_HEAD[verdict]}{finding.name}{place}: {finding.message}"
-    for gate in gates:
-        if gate["verdict"] == verdict:
-            return f"{model}: {_HEAD[verdict]}gate {gate['name']}: {gate['message']}"
-    return f"{model}: {verdict}"
+            return Conclusion(verdict, f"{model}: {_HEAD[verdict]}{finding.name}{place}: {finding.message}", finding.code)
+    gate = next(gate for gate in gates if gate["verdict"] == verdict)
+    return Conclusion(verdict, f"{model}: {_HEAD[verdict]}gate {gate['name']}: {gate['message']}", gate["code"])
 
 
 def hidden(value: t.Any, secrets: t.Collection[str]) -> t.Any:
@@ -96,7 +113,7 @@ def hidden(value: t.Any, secrets: t.Collection[str]) -> t.Any:
     return [hidden(item, secrets) for item in value] if isinstance(value, list) else value
 
 
-_HEAD = {"fail": "", "inconclusive": "cannot tell, "}
+_HEAD = {"fail": "", "inconclusive": "inconclusive, "}
 
 
 def _rounded(summary: t.Mapping[str, float | int]) -> Json:

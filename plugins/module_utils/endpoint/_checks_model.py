@@ -19,9 +19,9 @@ import typing as t
 from . import _answers, _stream
 from ._bodies import PATHS, body
 from ._errors import ProbeError, UnknownError, shown
-from ._finding import Finding, failed, passed, skipped
+from ._finding import Finding, failed, inconclusive, of_status, passed, skipped
 from ._stream import Sample
-from ._subject import Subject
+from ._subject import CheckSubject
 
 WARN_DAYS = 14
 LEAST_TOKENS = 128
@@ -45,8 +45,8 @@ _TOOL = {
 _SCHEMA = {"type": "object", "properties": {"answer": {"enum": ["OK", "no"]}}, "required": ["answer"], "additionalProperties": False}
 
 
-def reach(subject: Subject) -> Finding:
-    """A connection can be had; whether anything good comes out of it is for the others."""
+def reach(subject: CheckSubject) -> Finding:
+    """A connection opens. What the server answers is for the other checks."""
     start = time.perf_counter()
     pipe = _dial(subject)
     seconds = time.perf_counter() - start
@@ -54,34 +54,34 @@ def reach(subject: Subject) -> Finding:
     return passed(f"a connection took {seconds:.3g} s", {"seconds": round(seconds, 4)})
 
 
-def tls(subject: Subject) -> Finding:
+def tls(subject: CheckSubject) -> Finding:
     pipe = _dial(subject)
     try:
         if not isinstance(pipe, ssl.SSLSocket):
-            return skipped("it is not reached by https")
+            return skipped("the endpoint is not reached by https", code="not_applicable")
         certificate, protocol = pipe.getpeercert(), pipe.version()
     finally:
         pipe.close()
     if not certificate:
-        return Finding("inconclusive", "its certificate was not verified, because endpoint_validate_certs is false")
+        return inconclusive("the certificate was not verified, because endpoint_validate_certs is false", code="tls_unverified")
     days = int((ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) // 86400)
     observed = {"days_left": days, "expires": certificate["notAfter"], "protocol": protocol}
     hint = "; renew it now" if days < WARN_DAYS else ""
-    return Finding("pass", f"its certificate is trusted and expires in {days} days{hint}", observed, {"days_left": WARN_DAYS}, warns=days < WARN_DAYS)
+    return Finding("pass", f"the certificate is trusted and expires in {days} days{hint}", observed, {"days_left": WARN_DAYS}, warns=days < WARN_DAYS)
 
 
-def _dial(subject: Subject) -> t.Any:
+def _dial(subject: CheckSubject) -> t.Any:
     try:
-        return subject.session.way.dial(subject.seconds)
+        return subject.session.transport.dial(subject.seconds)
     except (OSError, ValueError, ProbeError) as error:
         raise subject.session.failed(error, "a connection", subject.seconds) from error
 
 
-def metrics(subject: Subject) -> Finding:
-    """Every series that gates and dashboards read is there, and our own requests were counted: so it is this server that answered."""
+def metrics(subject: CheckSubject) -> Finding:
+    """Every series that gates and dashboards read exists, and our own requests were counted, so this server answered them."""
     answer = subject.session.ask("GET", "/metrics", seconds=subject.seconds)
     if answer.status != 200:
-        return failed(f"/metrics answers {answer.status}", answer.status, 200)
+        return of_status(answer.status, f"/metrics answers {answer.status}", expected=200)
     text = answer.body.decode("utf-8", "replace")
     names = {found[1] for line in text.splitlines() if (found := _NAME.match(line))}
     missing = [name for name in subject.extras.series if name not in names]
@@ -89,57 +89,61 @@ def metrics(subject: Subject) -> Finding:
     observed = {"series": len(names), "missing": missing, "requests_counted": counted}
     if missing and missing != ["http_requests_total"]:
         hint = "; was it started with --disable-log-stats?" if not any(name.startswith("vllm:") for name in names) else ""
-        return failed(f"/metrics lacks {', '.join(missing)}{hint}", observed, {"missing": []})
+        return failed(f"/metrics lacks {', '.join(missing)}{hint}", observed, {"missing": []}, code="series_missing")
     if missing or (not counted and "vllm:request_success_total" in subject.extras.series):
-        return Finding("inconclusive", "/metrics has counted no request yet; put metrics after the check that generates", observed, {"missing": []})
-    return passed(f"/metrics has the {len(subject.extras.series)} series that are read", observed, {"missing": []})
+        message = "/metrics has not counted a request yet; list metrics after a check that generates"
+        return inconclusive(message, observed, {"missing": []}, code="nothing_counted")
+    return passed(f"/metrics has the {len(subject.extras.series)} series that were asked for", observed, {"missing": []})
 
 
-def tools(subject: Subject) -> Finding:
+def tools(subject: CheckSubject) -> Finding:
     """A tool call that a client can use: the right name, arguments as its parameters ask."""
     asked = body("chat", subject.ask.model, "What is the weather in Paris?", max(subject.ask.max_tokens, LEAST_TOKENS))
-    message = _message(subject, asked | {"tools": [_TOOL], "tool_choice": "required", "parallel_tool_calls": False}, "a tool call")
-    calls = message.get("tool_calls")
+    answer = _message(subject, asked | {"tools": [_TOOL], "tool_choice": "required", "parallel_tool_calls": False}, "a tool call")
+    calls = answer.get("tool_calls")
     if not isinstance(calls, list) or not calls:
-        said = shown(message.get("content") or "", 80)
-        return failed(f"it answered {said!r} instead of calling the tool: check --enable-auto-tool-choice and --tool-call-parser", None, "get_weather")
+        said = shown(answer.get("content") or "", 80)
+        message = f"the model answered {said!r} instead of calling the tool: check --enable-auto-tool-choice and --tool-call-parser"
+        return failed(message, None, "get_weather", code="no_tool_call")
     function = calls[0].get("function") if isinstance(calls[0], dict) else None
     name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
     observed = {"name": shown(name, 60), "arguments": shown(arguments)}
     given = _parsed(arguments)
     if name != "get_weather" or not isinstance(given, dict) or not isinstance(given.get("city"), str):
-        return failed(f"it called {shown(name, 60)!r} with {shown(arguments, 80)!r}: check --tool-call-parser", observed, "get_weather")
-    return passed("it calls tools", observed, "get_weather")
+        message = f"the model called {shown(name, 60)!r} with {shown(arguments, 80)!r}: check --tool-call-parser"
+        return failed(message, observed, "get_weather", code="wrong_tool_call")
+    return passed("the model calls tools", observed, "get_weather")
 
 
-def json_schema(subject: Subject) -> Finding:
-    """Structured output: the answer is JSON as its schema says."""
+def json_schema(subject: CheckSubject) -> Finding:
+    """Structured output: the answer is JSON that matches its schema."""
     asked = body("chat", subject.ask.model, "Answer in JSON with the key answer.", max(subject.ask.max_tokens, LEAST_TOKENS))
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": _SCHEMA}}
     content = _message(subject, asked | {"response_format": wanted}, "structured output").get("content")
     value = _parsed(content)
     if value not in ({"answer": "OK"}, {"answer": "no"}):
-        return failed(f"it answered {shown(content, 80)!r}, which is not as the schema asked", shown(content), _SCHEMA)
-    return passed("it answers as a JSON schema asks", shown(content), _SCHEMA)
+        return failed(f"the model answered {shown(content, 80)!r}, which does not match the schema", shown(content), _SCHEMA, code="schema_mismatch")
+    return passed("the answer matches the JSON schema", shown(content), _SCHEMA)
 
 
-def lora(subject: Subject) -> Finding:
+def lora(subject: CheckSubject) -> Finding:
     """Each adapter is listed as one and answers by its own name."""
     adapters = subject.extras.adapters
     if not adapters:
-        raise UnknownError("no adapters were given; list them in lora_adapters")
+        raise UnknownError("no adapters were given; list them in lora_adapters", code="option_missing")
     reply = _answers.require_ok(subject.session.ask("GET", "/v1/models", seconds=subject.seconds), "/v1/models")
     listed = {entry.get("id"): entry.get("parent") for entry in reply.get("data") or () if isinstance(entry, dict)}
     missing = [name for name in adapters if not listed.get(name)]
     if missing:
-        return failed(f"adapter {missing[0]} is not listed: check --enable-lora and --lora-modules", [shown(name) for name in listed], list(adapters))
+        message = f"adapter {missing[0]} is not listed: check --enable-lora and --lora-modules"
+        return failed(message, [shown(name) for name in listed], list(adapters), code="adapter_missing")
     for name in adapters:
         ask = dataclasses.replace(subject.ask, model=name, names=frozenset({name}))
         _stream.plain(subject.session, ask, Sample(0.0))
     return passed(f"{len(adapters)} adapters answer", list(adapters), list(adapters))
 
 
-def _message(subject: Subject, asked: t.Any, what: str) -> t.Mapping[str, t.Any]:
+def _message(subject: CheckSubject, asked: t.Any, what: str) -> t.Mapping[str, t.Any]:
     reply = _answers.require_ok(subject.session.ask("POST", PATHS["chat"], asked, seconds=subject.seconds), what)
     _answers.completion_tokens(reply, what, ())
     message = reply["choices"][0].get("message")

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A verification as files: JSON with every request and the pictures, and JUnit XML for CI systems."""
+"""A verification as files: JSON with every request, and JUnit XML for CI systems."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ import typing as t
 from xml.etree import ElementTree
 
 from .._errors import Error
-from ..endpoint import _charts
 from ..endpoint._stream import Sample
-from ._gate import Json
+from ..gates._gate import Json
 from ._verification import Verified
 
 FORMAT = 1
@@ -35,17 +34,13 @@ def write(model: str, verified: Verified, report: str | None, junit: str | None)
 
 def document(model: str, verified: Verified) -> Json:
     """The report. Times of requests are seconds since the first one was due."""
-    samples = sorted(verified.outcome.run.samples if verified.outcome.run else (), key=lambda sample: sample.start)
+    samples = sorted(verified.checked.run.samples if verified.checked.run else (), key=lambda sample: sample.start)
     begin = samples[0].start if samples else 0.0
-    charts = {
-        "histogram": _charts.histogram(samples, f"{model}: end-to-end latency"),
-        "timeline": _charts.timeline(samples, f"{model}: in the course of the run"),
-    }
-    return {"format": FORMAT, "model": model, **verified.result, "requests": [_request(sample, begin) for sample in samples], "charts": charts}
+    return {"format": FORMAT, "model": model, **verified.result, "requests": [_request(sample, begin) for sample in samples]}
 
 
 def suite(model: str, result: t.Mapping[str, t.Any]) -> str:
-    """Checks and gates as test cases: fail is a failure, inconclusive an error, since nobody knows."""
+    """Checks and gates as test cases: fail is a failure, inconclusive an error."""
     cases = [("check", entry, f"{entry['name']}{' ' + entry['pod'] if entry.get('pod') else ''}") for entry in result["checks"]]
     cases += [("gate", entry, entry["name"]) for entry in result["gates"]]
     counts = {word: str(sum(1 for _kind, entry, _name in cases if entry["verdict"] == verdict)) for verdict, word in _COUNTED.items()}
@@ -64,11 +59,11 @@ _COUNTED = {"fail": "failures", "inconclusive": "errors", "skipped": "skipped"}
 
 
 def _request(sample: Sample, begin: float) -> Json:
-    told: Json = {"start": round(sample.start - begin, 6), "sent": round(sample.sent - begin, 6), "end": round(sample.end - begin, 6)}
+    entry: Json = {"start": round(sample.start - begin, 6), "sent": round(sample.sent - begin, 6), "end": round(sample.end - begin, 6)}
     if sample.error:
-        return told | {"error": sample.error, "message": sample.message}
+        return entry | {"error": sample.error, "message": sample.message}
     ttft = None if sample.ttft is None else round(sample.ttft, 6)
-    return told | {"latency": round(sample.latency or 0.0, 6), "ttft": ttft, "tokens": sample.tokens}
+    return entry | {"latency": round(sample.latency or 0.0, 6), "ttft": ttft, "tokens": sample.tokens}
 
 
 def _clean(text: str) -> str:

@@ -17,11 +17,12 @@ from .._spec import Context, Params, Result, Spec
 from ..cluster._options import kubernetes_options
 from ..endpoint import _options
 from ..endpoint._load import Progress
-from . import _confidence, _files, _gate, _verification
+from ..gates import _confidence, _gate
+from . import _report_files, _verification
 
 PROGRESS_SECONDS = 3.0
-#: A sample that can prove a P95 takes its time, so its beginning is told.
-TOLD_FROM = _confidence.needed(0.05, _gate.CONFIDENCE)
+#: A sample that can prove a P95 takes its time, so its start is announced.
+ANNOUNCED_FROM = _confidence.needed(0.05, _gate.CONFIDENCE)
 
 SPEC = Spec({**kubernetes_options(), **_options.endpoint_options()})
 
@@ -31,9 +32,10 @@ def run(params: Params, context: Context) -> Result:
     try:
         verified = _verification.verification(params, _options.plan(params), _gate.parse(params["gates"]), deadline, progress(params, context))
         if not context.check_mode:
-            _files.write(params["model"], verified, params["report"], params["junit"])
+            _report_files.write(params["model"], verified, params["report"], params["junit"])
     except Error as error:
-        raise type(error)(f"{params['model']}: {error}") from error
+        error.args = (f"{params['model']}: {error}",)
+        raise
     result = {"changed": False, **verified.result}
     return {**result, "failed": True, "msg": result["message"]} if result["verdict"] in params["fail_on"] else result
 
@@ -41,16 +43,16 @@ def run(params: Params, context: Context) -> Result:
 def progress(params: Params, context: Context) -> Progress:
     """From several threads at once; a line too many does no harm."""
     amount = f"{params['duration']:g} s of" if params["duration"] and params["samples"] is None else ""
-    told = time.monotonic()
+    last = time.monotonic()
 
     def tell(done: int, wanted: int, failed: int) -> None:
-        nonlocal told
+        nonlocal last
         now = time.monotonic()
-        if not done and wanted >= TOLD_FROM:
-            told = now
-            context.say(f"{amount or wanted} requests, {params['concurrency']} at a time, are being measured")
-        elif now - told >= PROGRESS_SECONDS:
-            told = now
+        if not done and wanted >= ANNOUNCED_FROM:
+            last = now
+            context.say(f"measuring {amount or wanted} requests, {params['concurrency']} at a time")
+        elif now - last >= PROGRESS_SECONDS:
+            last = now
             context.say(f"{done} of {amount or wanted} requests measured, {failed} failed")
 
     return tell

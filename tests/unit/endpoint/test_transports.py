@@ -1,4 +1,4 @@
-"""Ways that something else stands in: the API server's proxy, an HTTP proxy, and what is tried when none is named."""
+"""Transports with something in between: the API server's proxy, an HTTP proxy, and what is tried when none is named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typing as t
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._options import kubernetes_options
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.verifying import KEY, verdicts, verified
+from tests.unit.verification.verifying import KEY, verdicts, verified
 
 PREFIX = "/api/v1/namespaces/staging/services/model:http/proxy"
 NO_CLUSTER: dict[str, t.Any] = dict.fromkeys(kubernetes_options())
@@ -22,34 +22,35 @@ def cluster(url: str) -> dict[str, t.Any]:
 
 def test_a_service_is_verified_through_the_api_server_and_only_its_token_goes_there() -> None:
     with vllm(Behaviour(prefix=PREFIX)) as (url, it):
-        result = verified("", way="service_proxy", service="model", endpoint_api_key=KEY, **cluster(url))
+        result = verified("", via="service_proxy", service="model", endpoint_api_key=KEY, **cluster(url))
     assert result["verdict"] == "pass", result["message"]
-    assert result["where"] == "Service staging/model by the API server's proxy"
+    assert result["subject"] == {"model": "llama-3-8b", "namespace": "staging"}, "this API server shows neither Service nor pods"
     assert KEY not in str(it.seen)
 
 
-def test_a_server_that_wants_a_key_cannot_be_told_about_through_the_api_server() -> None:
+def test_a_server_that_requires_a_key_cannot_be_verified_through_the_api_server() -> None:
     with vllm(Behaviour(prefix=PREFIX, key=KEY)) as (url, _it):
-        result = verified("", way="service_proxy", service="model", endpoint_api_key=KEY, **cluster(url))
+        result = verified("", via="service_proxy", service="model", endpoint_api_key=KEY, **cluster(url))
     assert result["verdict"] == "inconclusive"
-    assert "cannot carry one" in result["message"]
+    assert result["code"] == "key_not_carried"
 
 
 def test_what_the_api_server_says_for_itself_is_not_taken_for_the_endpoint() -> None:
     with vllm(Behaviour(prefix=PREFIX)) as (url, _it):
-        result = verified("", way="service_proxy", service="another", **cluster(url))
+        result = verified("", via="service_proxy", service="another", **cluster(url))
     assert result["verdict"] == "inconclusive"
-    assert "the API server answers 404 for Service staging/another: services not found" in result["message"]
+    assert result["code"] == "no_transport"
+    assert "services not found" in result["message"]
 
 
-def test_auto_goes_on_to_the_next_way_and_says_which_it_took() -> None:
+def test_auto_goes_on_to_the_next_transport_and_reports_which_it_took() -> None:
     with vllm() as (url, _it):
-        result = verified(url, way="auto", service="model", **cluster("http://127.0.0.1:9"))
-    assert (result["way"], result["verdict"]) == ("direct", "pass"), result["message"]
+        result = verified(url, via="auto", service="model", **cluster("http://127.0.0.1:9"))
+    assert (result["via"], result["verdict"]) == ("direct", "pass"), result["message"]
 
 
-def test_auto_says_of_every_way_why_it_leads_nowhere() -> None:
-    result = verified("http://127.0.0.1:9", way="auto", service="model", **cluster("http://127.0.0.1:9"))
+def test_auto_says_of_every_transport_why_it_cannot_be_used() -> None:
+    result = verified("http://127.0.0.1:9", via="auto", service="model", **cluster("http://127.0.0.1:9"))
     assert result["verdict"] == "inconclusive"
     for name in ("port_forward", "service_proxy", "direct"):
         assert f"{name}: " in result["message"], result["message"]
@@ -61,8 +62,8 @@ def test_a_router_is_not_asked_for_its_own_health_and_may_answer_under_another_n
         return 200, {"model": "hosted_vllm/llama-3-8b", "choices": [choice], "usage": {"completion_tokens": 1}}
 
     with vllm(Behaviour(health=401, generation=renamed)) as (url, _it):
-        result = verified(url, way="router", samples=0, checks=["models", "chat"])
-        assert "health" not in verdicts(verified(url, way="router", samples=0))
+        result = verified(url, via="router", samples=0, checks=["models", "chat"])
+        assert "health" not in verdicts(verified(url, via="router", samples=0))
     assert result["verdict"] == "pass", result["message"]
 
 

@@ -69,7 +69,7 @@ def test_reports_are_written_and_in_check_mode_they_are_not(tmp_path: pathlib.Pa
 def test_a_sample_that_can_prove_a_p95_runs_concurrently_and_says_how_far_it_is() -> None:
     with vllm(Behaviour(key=KEY, ttft=0.24)) as (url, _it):
         result, printed = run({"url": url, "checks": ["latency"], "samples": 60, "concurrency": 4, "warmup": 0})
-    assert "60 requests, 4 at a time, are being measured" in printed
+    assert "measuring 60 requests, 4 at a time" in printed
     assert "of 60 requests measured, 0 failed" in printed
     assert result["latency"]["duration"] < 60 * 0.24 * 0.9
 

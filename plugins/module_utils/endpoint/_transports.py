@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The ways to an endpoint: straight to a URL, or to a pod through the API server."""
+"""How an endpoint is reached: straight to a URL, or to a pod or Service through the API server."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from ..cluster._client import Client
 from ..cluster._portforward import ForwardBroken, ForwardedPort, ForwardError, forward
 from ..http._dial import Proxy, dial
 from . import _guard
-from ._errors import ProbeError, UnknownError, WayLost, shown
-from ._guard import Networks, Target
+from ._errors import ProbeError, TransportLost, UnknownError, shown
+from ._guard import Networks, Url
 
 
 @dataclasses.dataclass
 class Direct:
     """A URL. Its name is resolved once, judged, and the judged address is the one connected to."""
 
-    target: Target
+    target: Url
     allowed: Networks = ()
     tls: ssl.SSLContext | None = None
     headers: t.Sequence[tuple[str, str]] = ()
@@ -42,7 +42,7 @@ class Direct:
 
     @property
     def where(self) -> str:
-        return self.target.url
+        return self.target.text
 
     @property
     def authority(self) -> str:
@@ -82,7 +82,7 @@ class Direct:
         raise last
 
 
-def resolve(target: Target, allowed: Networks, seconds: float) -> tuple[str, ...]:
+def resolve(target: Url, allowed: Networks, seconds: float) -> tuple[str, ...]:
     """The addresses of a target, all of them allowed; one that is not refuses the name, since it may be the next answer."""
     try:
         found: tuple[str, ...] = (str(ipaddress.ip_address(target.host)),)
@@ -92,11 +92,11 @@ def resolve(target: Target, allowed: Networks, seconds: float) -> tuple[str, ...
         reason = _guard.refusal(address, allowed)
         if reason:
             said = reason if address == target.host else f"{target.host} resolves to {reason.replace(' is ', ', ', 1)}"
-            raise ProbeError("denied", f"{said}: not spoken to; list its network in allowed_networks if it is meant")
+            raise ProbeError("denied", f"{said}: refused; list its network in allowed_networks if it is meant")
     return found
 
 
-def _look_up(target: Target, seconds: float) -> tuple[str, ...]:
+def _look_up(target: Url, seconds: float) -> tuple[str, ...]:
     """getaddrinfo may block far beyond any deadline, so it runs beside us and is left behind."""
     answer: list[t.Any] = []
 
@@ -116,7 +116,7 @@ def _look_up(target: Target, seconds: float) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in answer[0]))
 
 
-def tls_context(target: Target, ca_cert: str | None, verify: bool) -> ssl.SSLContext | None:
+def tls_context(target: Url, ca_cert: str | None, verify: bool) -> ssl.SSLContext | None:
     """Made once a run: it loads the CA store."""
     if target.scheme != "https":
         return None
@@ -132,7 +132,7 @@ def tls_context(target: Target, ca_cert: str | None, verify: bool) -> ssl.SSLCon
 
 @dataclasses.dataclass(frozen=True)
 class PortForward:
-    """A pod's port by the API server: needs no route into the cluster, and chooses the pod."""
+    """A pod's port through the API server: needs no route into the cluster, and chooses the pod."""
 
     client: Client
     namespace: str
@@ -154,7 +154,7 @@ class PortForward:
         try:
             return forward(self.client, self.namespace, self.pod, self.port, seconds)
         except ForwardError as error:
-            raise (WayLost if isinstance(error, ForwardBroken) else UnknownError)(str(error)) from error
+            raise TransportLost(str(error)) if isinstance(error, ForwardBroken) else UnknownError(str(error), code=error.code) from error
 
     def vet(self, status: int, body: bytes) -> None:
         """Nothing stands between: every answer is the endpoint's."""
@@ -173,7 +173,7 @@ class ServiceProxy:
 
     @property
     def where(self) -> str:
-        return f"Service {self.namespace}/{self.service} by the API server's proxy"
+        return f"Service {self.namespace}/{self.service} through the API server's proxy"
 
     @property
     def authority(self) -> str:
@@ -192,10 +192,10 @@ class ServiceProxy:
         try:
             return self.client.dial(seconds)
         except OSError as error:
-            raise UnknownError(f"the API server at {self.client.connection.host} cannot be reached: {shown(error)}") from error
+            raise UnknownError(f"the API server at {self.client.connection.host} cannot be reached: {shown(error)}", code="api_unreachable") from error
 
     def vet(self, status: int, body: bytes) -> None:
-        """What the API server itself says of the Service, the permission, or the pods that it does not reach."""
+        """What the API server itself answers, about the Service, the permission, or pods that it does not reach."""
         if status < 400 or b'"Status"' not in body:
             return
         try:
@@ -204,15 +204,16 @@ class ServiceProxy:
             return
         if isinstance(said, dict) and said.get("kind") == "Status":
             hint = "; the user needs get and create on services/proxy in this namespace" if status == 403 else ""
-            raise UnknownError(f"the API server answers {status} for Service {self.namespace}/{self.service}: {shown(said.get('message'))}{hint}")
+            code = "forbidden" if status == 403 else ""
+            raise UnknownError(f"the API server answers {status} for Service {self.namespace}/{self.service}: {shown(said.get('message'))}{hint}", code=code)
 
 
 @dataclasses.dataclass(frozen=True)
 class Proxied:
     """A URL through an HTTP proxy that was asked for; it is the proxy that resolves the name."""
 
-    target: Target
-    proxy: Target
+    target: Url
+    proxy: Url
     tls: ssl.SSLContext | None = None
     pod: str = ""
     headers: t.Sequence[tuple[str, str]] = ()
@@ -220,7 +221,7 @@ class Proxied:
 
     @property
     def where(self) -> str:
-        return f"{self.target.url} by proxy {self.proxy.authority}"
+        return f"{self.target.text} through proxy {self.proxy.authority}"
 
     @property
     def authority(self) -> str:
@@ -229,7 +230,7 @@ class Proxied:
     @property
     def prefix(self) -> str:
         """A proxy is given the whole URL; a tunnel is not."""
-        return self.target.path if self.tls else self.target.url
+        return self.target.path if self.tls else self.target.text
 
     def dial(self, seconds: float) -> socket.socket:
         if self.tls is None:

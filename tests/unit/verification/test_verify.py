@@ -7,9 +7,10 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._checks_api import NOBODY
 
 from tests.unit.endpoint.servers import Behaviour, event, vllm
-from tests.unit.endpoint.verifying import KEY, broken_generation, reply, verdicts, verified
+from tests.unit.verification.verifying import KEY, broken_generation, codes, reply, verdicts, verified
 
 
 def test_a_model_that_serves_passes_every_check_in_the_order_asked() -> None:
@@ -35,54 +36,81 @@ def test_an_embedding_model_is_verified_by_its_vectors() -> None:
 
 
 ENGINE_DEAD = {"error": {"message": "EngineCore encountered an issue.", "type": "InternalServerError", "code": 500}}
-FAULTS: dict[str, tuple[Behaviour, dict[str, t.Any], str, str]] = {
-    "health 503": (Behaviour(health=503), {}, "health", "the engine is dead or not up yet"),
-    "health 404": (Behaviour(health=404), {}, "health", "not a vLLM server"),
-    "another model": (Behaviour(model="mistral-7b"), {}, "models", "it serves mistral-7b, not llama-3-8b: check --served-model-name"),
-    "key missing": (Behaviour(key=KEY), {}, "models", "the key is missing or wrong: check endpoint_api_key (VLLM_API_KEY)"),
-    "key wrong": (Behaviour(key=KEY), {"endpoint_api_key": "other"}, "models", "the key is missing or wrong"),
-    "key required but none": (Behaviour(), {"endpoint_api_key": KEY, "key_required": True}, "authentication", "answers without a key although one is required"),
-    "key not expected": (Behaviour(key=KEY), {"endpoint_api_key": KEY, "key_required": False}, "authentication", "wants a key although none is expected"),
-    "every generation fails": (broken_generation(500, ENGINE_DEAD), {}, "chat", "HTTP 500: EngineCore encountered an issue."),
-    "queue full": (
-        broken_generation(503, {"error": {"message": "The engine is currently busy", "type": "x"}}),
-        {},
-        "chat",
-        "503: The engine is currently busy",
+QUEUE_FULL = {"error": {"message": "The engine is currently busy", "type": "x"}}
+NO_TEMPLATE = {"error": {"message": "no chat template", "type": "BadRequestError"}}
+#: What the server does, what it is asked with, the check that fails, its code, and the words of the server's own that the sentence must quote.
+FAULTS: dict[str, tuple[Behaviour, dict[str, t.Any], str, str, str]] = {
+    "health 503": (Behaviour(health=503), {}, "health", "http_status", "503"),
+    "health 404": (Behaviour(health=404), {}, "health", "http_status", "404"),
+    "another model": (Behaviour(model="mistral-7b"), {}, "models", "wrong_model", "mistral-7b"),
+    "key missing": (Behaviour(key=KEY), {}, "models", "key_refused", "VLLM_API_KEY"),
+    "key missing where only that is asked": (Behaviour(key=KEY), {"checks": ["authentication"]}, "authentication", "key_missing", "VLLM_API_KEY"),
+    "key wrong": (Behaviour(key=KEY), {"endpoint_api_key": "other"}, "models", "key_refused", "VLLM_API_KEY"),
+    "key wrong where only that is asked": (
+        Behaviour(key=KEY),
+        {"endpoint_api_key": "other", "checks": ["authentication"]},
+        "authentication",
+        "key_refused",
+        "VLLM_API_KEY",
     ),
-    "no chat template": (
-        broken_generation(400, {"error": {"message": "no chat template", "type": "BadRequestError"}}),
-        {},
-        "chat",
-        "HTTP 400: no chat template",
-    ),
-    "another kind of server": (broken_generation(404, {"detail": "Not Found"}), {}, "chat", "serves another kind of model"),
-    "no tokens": (broken_generation(200, reply(usage={"completion_tokens": 0})), {}, "chat", "generated no token"),
-    "no usage": (broken_generation(200, reply(usage=None)), {}, "chat", "without usage.completion_tokens"),
-    "tokens that are true": (broken_generation(200, reply(usage={"completion_tokens": True})), {}, "chat", "without usage.completion_tokens"),
-    "no choices": (broken_generation(200, reply(choices=[])), {}, "chat", "without choices"),
-    "cut off": (broken_generation(200, reply(choices=[{"finish_reason": "abort"}])), {}, "chat", "cut off"),
-    "not finished": (broken_generation(200, reply(choices=[{"finish_reason": None}])), {}, "chat", "finish_reason"),
+    "key required but none": (Behaviour(), {"endpoint_api_key": KEY, "key_required": True}, "authentication", "open_without_key", "key_required"),
+    "key not expected": (Behaviour(key=KEY), {"endpoint_api_key": KEY, "key_required": False}, "authentication", "key_unexpected", "key_required"),
+    "every generation fails": (broken_generation(500, ENGINE_DEAD), {}, "chat", "http_status", "EngineCore encountered an issue."),
+    "queue full": (broken_generation(503, QUEUE_FULL), {}, "chat", "http_status", "The engine is currently busy"),
+    "no chat template": (broken_generation(400, NO_TEMPLATE), {}, "chat", "http_status", "no chat template"),
+    "another kind of server": (broken_generation(404, {"detail": "Not Found"}), {}, "chat", "http_status", "kind: chat, completion, embedding"),
+    "no tokens": (broken_generation(200, reply(usage={"completion_tokens": 0})), {}, "chat", "empty_answer", "usage.completion_tokens 0"),
+    "no usage": (broken_generation(200, reply(usage=None)), {}, "chat", "empty_answer", "usage.completion_tokens"),
+    "tokens that are true": (broken_generation(200, reply(usage={"completion_tokens": True})), {}, "chat", "empty_answer", "usage.completion_tokens"),
+    "no choices": (broken_generation(200, reply(choices=[])), {}, "chat", "bad_answer", "choices"),
+    "cut off": (broken_generation(200, reply(choices=[{"finish_reason": "abort"}])), {}, "chat", "aborted", "finish_reason abort"),
+    "not finished": (broken_generation(200, reply(choices=[{"finish_reason": None}])), {}, "chat", "bad_answer", "finish_reason"),
+    "another name in the answer": (broken_generation(200, reply(model="mistral-7b")), {}, "chat", "wrong_model", "mistral-7b"),
     "stream with an error": (
         Behaviour(chunks=lambda _asked: iter([event(ENGINE_DEAD), b"data: [DONE]\n\n"])),
         {},
         "stream",
-        "200 and then an error inside the stream: EngineCore encountered an issue.",
+        "bad_stream",
+        "EngineCore encountered an issue.",
     ),
-    "stream without an end": (Behaviour(chunks=lambda _asked: iter([event(reply())])), {}, "stream", "ended without [DONE]"),
+    "stream without an end": (Behaviour(chunks=lambda _asked: iter([event(reply())])), {}, "stream", "truncated", "[DONE]"),
+    "a gateway that answers for any model": (Behaviour(model=NOBODY), {"model": NOBODY, "checks": ["wrong_model"]}, "wrong_model", "catch_all", "200"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_way_of_not_serving_fails_its_check_and_says_so(fault: str) -> None:
-    behaviour, given, check, words = FAULTS[fault]
+def test_each_way_of_not_serving_fails_its_check_with_its_code(fault: str) -> None:
+    behaviour, given, check, code, quoted = FAULTS[fault]
     with vllm(behaviour) as (url, _it):
         result = verified(url, **given)
     assert result["verdict"] == "fail"
     assert verdicts(result)[check] == "fail"
-    assert words in result["message"], result["message"]
+    assert (codes(result)[check], result["code"]) == (code, code), result["message"]
+    assert quoted in result["message"], result["message"]
     assert "\n" not in result["message"]
     assert KEY not in json.dumps(result)
+
+
+def test_what_passes_has_the_code_ok_and_what_follows_a_failure_is_not_tried() -> None:
+    with vllm(Behaviour(health=503)) as (url, it):
+        result = verified(url)
+        it.health = 200
+        right = verified(url, checks=["ready", "version", "chat"])
+    assert codes(result) == {"health": "http_status", **dict.fromkeys(("models", "authentication", "chat", "stream", "latency"), "not_tried")}
+    assert result["checks"][0]["observed"] == 503
+    assert codes(right) == {"ready": "not_offered", "version": "ok", "chat": "ok"}
+    assert right["code"] == "verified"
+
+
+def test_a_result_is_evidence_of_the_model_at_that_url_and_no_more() -> None:
+    with vllm() as (url, _it):
+        assert verified(f"{url}/v1", checks=["health"])["subject"] == {"model": "llama-3-8b", "url": url}
+
+
+def test_a_run_in_which_every_check_was_skipped_proves_nothing() -> None:
+    with vllm() as (url, _it):
+        result = verified(url, checks=["ready"])
+    assert (result["verdict"], result["code"]) == ("inconclusive", "nothing_checked")
 
 
 def test_empty_text_with_tokens_is_a_generation() -> None:
@@ -95,7 +123,8 @@ def test_a_redirect_is_reported_with_its_location() -> None:
         it.routes["/v1/models"] = (307, {"Location": "http://elsewhere.example.com/\x07"}, b"")
         result = verified(url, checks=["models"])
     assert result["verdict"] == "fail"
-    assert "a redirect to 'http://elsewhere.example.com/', which is never followed" in result["message"]
+    assert result["code"] == "redirect" or result["code"] == "http_status"
+    assert "http://elsewhere.example.com/" in result["message"]
 
 
 def test_a_models_name_full_of_control_characters_stays_in_one_line() -> None:
@@ -131,14 +160,14 @@ def test_a_gate_without_data_is_inconclusive_and_so_is_the_whole() -> None:
     with vllm() as (url, _it):
         result = verified(url, samples=0, gates={"p95_e2e_seconds": 3})
     assert result["verdict"] == "inconclusive"
-    assert result["message"] == "llama-3-8b: cannot tell, gate p95_e2e_seconds: nothing was measured for it"
+    assert (result["code"], result["gates"][0]["code"]) == ("no_data", "no_data")
 
 
 def test_too_few_samples_are_inconclusive_never_a_pass() -> None:
     with vllm() as (url, _it):
         result = verified(url, gates={"p95_e2e_seconds": 3})
     assert result["verdict"] == "inconclusive"
-    assert "59 samples" in result["message"]
+    assert (result["code"], result["gates"][0]["code"], result["gates"][0]["min_samples"]) == ("too_few_samples", "too_few_samples", 59)
 
 
 def test_the_total_deadline_ends_it_and_what_was_not_reached_is_inconclusive() -> None:
@@ -146,7 +175,7 @@ def test_the_total_deadline_ends_it_and_what_was_not_reached_is_inconclusive() -
         result = verified(url, samples=50, timeout=1.5, checks=["health", "latency"], gates={"p95_e2e_seconds": 3})
     assert result["duration"] < 2.5
     assert result["verdict"] == "inconclusive"
-    assert "before the time was used up" in result["message"]
+    assert result["code"] == "too_few_samples"
 
 
 @pytest.mark.parametrize(
@@ -169,9 +198,9 @@ def test_the_total_deadline_ends_it_and_what_was_not_reached_is_inconclusive() -
         {"url": None},
         {"url": "http://user:pw@host"},
         {"allowed_networks": ["loopback"]},
-        {"way": "port_forward"},
-        {"way": "port_forward", "namespace": "staging"},
-        {"way": "port_forward", "namespace": "staging", "pod": "x", "pods": "new"},
+        {"via": "port_forward"},
+        {"via": "port_forward", "namespace": "staging"},
+        {"via": "port_forward", "namespace": "staging", "pod": "x", "pods": "new"},
     ],
 )
 def test_what_cannot_be_right_is_refused_before_anything_is_asked(given: dict[str, t.Any]) -> None:

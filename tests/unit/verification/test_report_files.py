@@ -6,20 +6,17 @@ import json
 import pathlib
 import typing as t
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _charts, _options
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint._stream import Sample
-from ansible_collections.inference.vllm.plugins.module_utils.gates import _files, _gate, _verification
-from ansible_collections.inference.vllm.plugins.module_utils.gates._verification import Verified
-from hypothesis import given
-from hypothesis import strategies as st
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
+from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate
+from ansible_collections.inference.vllm.plugins.module_utils.verification import _report_files, _verification
+from ansible_collections.inference.vllm.plugins.module_utils.verification._verification import Verified
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.verifying import DEFAULTS
+from tests.unit.verification.verifying import DEFAULTS
 
 KEY = "canary-key-77ab"
 
@@ -38,24 +35,22 @@ def elements(text: str) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def test_the_report_has_the_result_every_request_and_two_pictures_and_no_key(tmp_path: pathlib.Path) -> None:
+def test_the_report_has_the_result_every_request_and_no_key(tmp_path: pathlib.Path) -> None:
     with vllm(Behaviour(key=KEY, fail_every=4)) as (url, _it):
         found = verified(url, checks=["latency"], samples=12, warmup=0, gates={"error_rate": 0.5, "p95_e2e_seconds": 3})
     report, junit = tmp_path / "new" / "report.json", tmp_path / "junit.xml"
-    _files.write("llama-3-8b", found, str(report), str(junit))
+    _report_files.write("llama-3-8b", found, str(report), str(junit))
     written = json.loads(report.read_text())
     assert written["verdict"] == found.result["verdict"]
     assert len(written["requests"]) == 12
     assert sum("error" in request for request in written["requests"]) == 3
-    for picture in written["charts"].values():
-        assert elements(picture)[0][0] == "svg"
     assert KEY not in report.read_text() + junit.read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "new"]
 
 
 def test_junit_counts_inconclusive_as_an_error() -> None:
     entries = [{"name": name, "verdict": name, "message": "\x00<&>\x1b", "duration": 0.1} for name in ("pass", "fail", "inconclusive", "skipped")]
-    (_suite, root), *cases = elements(_files.suite("m\x00<", {"checks": entries, "gates": [{**entries[1], "name": "p95"}], "duration": 1.5}))
+    (_suite, root), *cases = elements(_report_files.suite("m\x00<", {"checks": entries, "gates": [{**entries[1], "name": "p95"}], "duration": 1.5}))
     assert {name: root[name] for name in ("tests", "failures", "errors", "skipped")} == {"tests": "5", "failures": "2", "errors": "1", "skipped": "1"}
     assert [name for name, _attributes in cases if name != "testcase"] == ["system-out", "failure", "error", "skipped", "failure"]
 
@@ -65,23 +60,4 @@ def test_a_report_that_cannot_be_written_is_said_so(tmp_path: pathlib.Path) -> N
     with vllm(Behaviour(key=KEY)) as (url, _it):
         found = verified(url, checks=["health"])
     with pytest.raises(Error, match="cannot be written"):
-        _files.write("llama-3-8b", found, str(tmp_path / "file" / "report.json"), None)
-
-
-SAMPLES = st.builds(
-    Sample,
-    start=st.floats(0, 1e3),
-    sent=st.floats(0, 1e3),
-    end=st.floats(0, 2e3),
-    latency=st.none() | st.floats(0, 1e3),
-    error=st.sampled_from(["", "http_500", "<&>"]),
-)
-
-
-@given(st.lists(SAMPLES, max_size=40), st.text(max_size=20))
-def test_any_run_gives_well_formed_pictures(samples: list[Sample], title: str) -> None:
-    title = "".join(character for character in title if character.isprintable())
-    for picture in (_charts.histogram(samples, title), _charts.timeline(samples, title)):
-        assert "nan" not in picture.replace(escape(title), "")
-        marks = [name for name, _attributes in elements(picture) if name in ("rect", "circle")]
-        assert len(marks) <= max(40, len(samples))
+        _report_files.write("llama-3-8b", found, str(tmp_path / "file" / "report.json"), None)

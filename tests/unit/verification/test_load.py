@@ -10,16 +10,17 @@ import scipy.stats
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._load import Run
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._stream import Sample
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint._verify import Outcome
-from ansible_collections.inference.vllm.plugins.module_utils.gates import _evidence, _gate, _judge
+from ansible_collections.inference.vllm.plugins.module_utils.endpoint._verify import CheckOutcome
+from ansible_collections.inference.vllm.plugins.module_utils.gates import _gate, _judge
+from ansible_collections.inference.vllm.plugins.module_utils.verification import _verification
 
 from tests.unit.endpoint.servers import Behaviour, vllm
-from tests.unit.endpoint.verifying import DEFAULTS, outcome, verified
+from tests.unit.verification.verifying import DEFAULTS, checked, verified
 
 
 def test_latency_is_what_the_server_took_by_the_definitions_of_vllm_bench() -> None:
     with vllm(Behaviour(ttft=0.03, gap=0.01, tokens=6)) as (url, _it):
-        run = outcome(url, checks=["latency"], samples=10).run
+        run = checked(url, checks=["latency"], samples=10).run
     assert run is not None
     for sample in run.samples:
         assert sample.ttft is not None
@@ -46,7 +47,7 @@ def test_open_loop_past_the_servers_capacity_shows_the_queue_that_closed_loop_hi
 
 
 def starts(url: str, **options: t.Any) -> list[float]:
-    run = outcome(url, checks=["latency"], warmup=0, **options).run
+    run = checked(url, checks=["latency"], warmup=0, **options).run
     assert run is not None
     begin = min(sample.start for sample in run.samples)
     return sorted(sample.start - begin for sample in run.samples)
@@ -101,8 +102,8 @@ def test_goodput_counts_the_requests_that_kept_every_limit() -> None:
 def test_a_prober_that_was_busy_itself_judges_nothing(cpu: float, wall: float, verdict: str) -> None:
     params = {**DEFAULTS, "model": "llama-3-8b", "url": "http://models.example.com"}
     run = Run([Sample(0.0, 0.0, 0.1, 0.05, 0.1, tokens=4) for _ in range(60)], wall, cpu)
-    found = _evidence.evidence(Outcome([], run), _options.plan(params))
+    found = _verification.measurements(CheckOutcome([], run), _options.plan(params))
     (gate,) = _gate.parse({"p95_e2e_seconds": 3})
     entry = _judge.judge(gate, found)
     assert entry["verdict"] == verdict
-    assert ("the prober itself used" in entry["message"]) == (verdict == "inconclusive")
+    assert entry["code"] == ("prober_busy" if verdict == "inconclusive" else "met")

@@ -8,10 +8,10 @@ import pathlib
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _options
-from ansible_collections.inference.vllm.plugins.module_utils.gates import _files, _verification
+from ansible_collections.inference.vllm.plugins.module_utils.verification import _report_files, _verification
 
 from tests.unit.endpoint.servers import Behaviour, event, vllm
-from tests.unit.endpoint.verifying import KEY, broken_generation, options, reply, verdicts, verified
+from tests.unit.verification.verifying import KEY, broken_generation, options, reply, verdicts, verified
 
 ECHOES: dict[str, Behaviour] = {
     "an error body": broken_generation(401, {"error": {"message": f"Incorrect key {KEY}", "type": "x"}}),
@@ -29,7 +29,7 @@ def test_a_server_that_repeats_the_key_brings_it_into_no_result_and_no_report(ec
         for checks in (None, ["chat", "golden"], ["stream"], ["latency"]):
             params = options(url, checks=checks, endpoint_api_key=KEY, golden=[{"prompt": "Say OK.", "exact": "OK"}])
             found = _verification.verification(params, _options.plan(params), [], Deadline(20))
-            _files.write("llama-3-8b", found, str(tmp_path / "report.json"), str(tmp_path / "junit.xml"))
+            _report_files.write("llama-3-8b", found, str(tmp_path / "report.json"), str(tmp_path / "junit.xml"))
             written = "".join(path.read_text() for path in tmp_path.iterdir())
             assert KEY not in json.dumps(found.result) + written
             assert KEY[:8] not in json.dumps(found.result) + written

@@ -6,7 +6,7 @@ import math
 
 import numpy
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.endpoint import _statistics
+from ansible_collections.inference.vllm.plugins.module_utils.gates import _statistics
 from hypothesis import given
 from hypothesis import strategies as st
 
