@@ -43,7 +43,7 @@ def main() -> int:
     step(options.model)
     few = [step(options.model)[0] for _run in range(options.runs)]
     many = [step(options.model, *SIXTY) for _run in range(options.runs)]
-    progress = [line for line in many[-1][1].splitlines() if "at a time, are being measured" in line or "requests measured" in line]
+    progress = [line for line in many[-1][1].splitlines() if ": measuring " in line or "requests measured" in line]
     for name, seconds in (("5 samples", few), ("60 samples", [taken for taken, _text in many])):
         print(f"the verification adds {min(seconds):.2f} / {statistics.median(seconds):.2f} / {max(seconds):.2f} s with {name}")
     print(f"min/median/max of {options.runs} deploys each; {MOST_SECONDS:g} s may be with 5 samples; load {os.getloadavg()[0]:.1f}")

@@ -19,7 +19,7 @@ FINISHED = ("stop", "length", "tool_calls")
 
 
 def require_ok(answer: HttpAnswer, what: str) -> t.Any:
-    """The parsed body of a 200; anything else is a ProbeError that says what it means."""
+    """The parsed body of a 200; anything else is a ProbeError with its meaning."""
     if answer.status != 200:
         raise ProbeError(f"http_{answer.status}", f"{what} answered HTTP {answer.status}{_reason(answer)}", status=answer.status)
     parsed = answer.json()
@@ -94,11 +94,11 @@ def _reason(answer: HttpAnswer) -> str:
     if location is not None and 300 <= answer.status < 400:
         return f", a redirect to {shown(location)!r}; redirects are not followed: set url to that address if it is the right one"
     kind, message = error_words(answer.json())
-    said = f": {shown(message)}" if message else ""
+    quoted = f": {shown(message)}" if message else ""
     if answer.status == 401:
-        return f"{said}; the key is missing or wrong: check endpoint_api_key (VLLM_API_KEY)"
+        return f"{quoted}; the key is missing or wrong: check endpoint_api_key (VLLM_API_KEY)"
     if answer.status == 404 and kind == "detail":
-        return f"{said}; the server has no such route: it serves another kind of model (kind: chat, completion, embedding) or is not vLLM"
+        return f"{quoted}; the server has no such route: it serves another kind of model (kind: chat, completion, embedding) or is not vLLM"
     if answer.status == 404 and kind == "NotFoundError":
-        return f"{said}; the server serves another name"
-    return said
+        return f"{quoted}; the server serves another name"
+    return quoted

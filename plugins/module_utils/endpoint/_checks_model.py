@@ -41,7 +41,7 @@ _TOOL = {
         },
     },
 }
-# Choices, so that a grammar which is obeyed leaves even a model without any sense nothing else to say.
+# A choice of values: a grammar that is enforced leaves even a random model nothing else to answer.
 _SCHEMA = {"type": "object", "properties": {"answer": {"enum": ["OK", "no"]}}, "required": ["answer"], "additionalProperties": False}
 
 
@@ -102,8 +102,8 @@ def tools(subject: CheckSubject) -> Finding:
     answer = _message(subject, asked | {"tools": [_TOOL], "tool_choice": "required", "parallel_tool_calls": False}, "a tool call")
     calls = answer.get("tool_calls")
     if not isinstance(calls, list) or not calls:
-        said = shown(answer.get("content") or "", 80)
-        message = f"the model answered {said!r} instead of calling the tool: check --enable-auto-tool-choice and --tool-call-parser"
+        text = shown(answer.get("content") or "", 80)
+        message = f"the model answered {text!r} instead of calling the tool: check --enable-auto-tool-choice and --tool-call-parser"
         return failed(message, None, "get_weather", code="no_tool_call")
     function = calls[0].get("function") if isinstance(calls[0], dict) else None
     name, arguments = (function.get("name"), function.get("arguments")) if isinstance(function, dict) else (None, None)
@@ -127,7 +127,7 @@ def json_schema(subject: CheckSubject) -> Finding:
 
 
 def lora(subject: CheckSubject) -> Finding:
-    """Each adapter is listed as one and answers by its own name."""
+    """Each adapter is listed as an adapter and answers under its own name."""
     adapters = subject.extras.adapters
     if not adapters:
         raise UnknownError("no adapters were given; list them in lora_adapters", code="option_missing")

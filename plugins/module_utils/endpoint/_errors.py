@@ -56,7 +56,7 @@ class UnknownError(Error):
 
 
 class TransportLost(UnknownError):
-    """The connection broke on its way, not at the endpoint, while a request was on it. A new one may hold."""
+    """The connection broke in between, not at the endpoint, during a request. A new one may hold."""
 
     code = "transport_lost"
 

@@ -28,7 +28,7 @@ Progress = t.Callable[[int, int, int], None]  # done, wanted, failed
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """How much of it. ``rate`` is requests a second (Poisson, by ``seed``) or 0 for a closed loop; ``duration`` ends it in seconds.
+    """How many requests, and how they are sent. ``rate`` is requests a second (Poisson, by ``seed``) or 0 for a closed loop; ``duration`` ends it in seconds.
 
     ``words``: each request gets a prompt of its own of so many words, instead of the one that all share.
     """
@@ -53,7 +53,7 @@ class Load:
 
 @dataclasses.dataclass
 class Run:
-    """What came of it. ``cpu_share`` is the prober's own use of one core, without which nobody knows whose latency this is."""
+    """The samples of a load. ``cpu_share`` is the prober's own use of one core; when it is high, the latencies are partly the prober's."""
 
     samples: list[Sample]
     wall: float

@@ -32,7 +32,7 @@ class VerifiedPod:
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where the model is said to be, as the module's options say it."""
+    """Where the model is, by the module's options."""
 
     namespace: str
     service: str = ""
@@ -44,7 +44,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The pods to verify. ``subject`` says of what they are evidence; ``deployment`` is what they were selected by, where they were."""
+    """The pods to verify. ``subject`` is what they are evidence of; ``deployment`` is the one they were selected by, if any."""
 
     pods: tuple[VerifiedPod, ...]
     subject: Json
@@ -126,7 +126,7 @@ def target_port(service: Json, wanted: str) -> str | int:
 
 
 def newest(deployment: Json, replica_sets: t.Sequence[Json], pods: t.Sequence[Json]) -> list[Json]:
-    """The ready pods of the Deployment's newest ReplicaSet, told apart by its pod-template-hash."""
+    """The ready pods of the Deployment's newest ReplicaSet, recognized by its pod-template-hash."""
     found = newest_replica_set(Seen(deployment, replica_sets, pods, []))
     template = _label(found, HASH_LABEL) if found else ""
     return [pod for pod in pods if template and _label(pod, HASH_LABEL) == template and ready(pod)]
@@ -151,7 +151,7 @@ def subject(
 def _owners_bundle(
     client: Client, namespace: str, pods: t.Sequence[Json], template: str, deployment: Json | None, replica_sets: t.Sequence[Json] | None
 ) -> str:
-    """The Deployment's annotation holds for its newest ReplicaSet alone. The controller has copied it to each ReplicaSet, as long as that was the newest."""
+    """The Deployment's annotation is about its newest ReplicaSet only. The controller copied it to each older one while that was the newest."""
     apps = f"/apis/apps/v1/namespaces/{namespace}"
     if replica_sets is None:
         replica_sets = client.items(f"{apps}/replicasets", _selector({HASH_LABEL: template}))

@@ -82,7 +82,7 @@ class Sample:
 
 @dataclasses.dataclass
 class _Reply:
-    """What the chunks of one stream have said so far."""
+    """What the chunks of one stream add up to so far."""
 
     what: str
     names: frozenset[str]
@@ -102,14 +102,14 @@ class _Reply:
         try:
             chunk = json.loads(event)
         except (ValueError, RecursionError) as error:
-            said = shown(self.clean(event)[:120].decode("utf-8", "replace"))
-            raise ProbeError("stream", f"{self.what} streamed an event that is not JSON: {said!r}") from error
+            quoted = shown(self.clean(event)[:120].decode("utf-8", "replace"))
+            raise ProbeError("stream", f"{self.what} streamed an event that is not valid JSON: {quoted!r}") from error
         if not isinstance(chunk, dict):
             raise ProbeError("stream", f"{self.what} streamed an event that is not a JSON object")
         if chunk.get("error"):
             _kind, message = _answers.error_words(chunk)
-            said = shown(self.clean(str(message or chunk["error"]).encode()).decode("utf-8", "replace"))
-            raise ProbeError("stream", f"{self.what} answered 200 and then an error inside the stream: {said}")
+            quoted = shown(self.clean(str(message or chunk["error"]).encode()).decode("utf-8", "replace"))
+            raise ProbeError("stream", f"{self.what} answered 200 and then an error inside the stream: {quoted}")
         self._count(chunk, now)
 
     def _count(self, chunk: dict[str, t.Any], now: float) -> None:
@@ -153,13 +153,13 @@ def stream(session: HttpSession, ask: Ask, sample: Sample) -> None:
 def _read(response: http.client.HTTPResponse, reply: _Reply) -> None:
     kind = response.headers.get("Content-Type", "")
     if not kind.startswith("text/event-stream"):
-        raise ProbeError("stream", f"{reply.what} was asked for a stream and answered {shown(kind, 60) or 'no content type'}")
+        raise ProbeError("stream", f"{reply.what} was asked for a stream and answered with {shown(kind, 60) or 'no content type'}")
     parser = Parser()
     while piece := response.read1(65536):
         now = time.perf_counter()
         for event in parser.feed(piece):
             if reply.done:
-                raise ProbeError("stream", f"{reply.what} went on after [DONE]")
+                raise ProbeError("stream", f"{reply.what} continued after [DONE]")
             reply.take(event, now)
     if not reply.done:
         raise ProbeError("truncated", f"{reply.what}: the stream ended without [DONE]: the server died or a proxy cut it off")

@@ -67,7 +67,7 @@ class Direct:
             raise
 
     def vet(self, status: int, body: bytes) -> None:
-        """Nothing stands between: every answer is the endpoint's."""
+        """Nothing is in between: every answer is the endpoint's."""
 
     def _connect(self, until: float) -> socket.socket:
         last: OSError = TimeoutError("the deadline has passed")
@@ -91,8 +91,8 @@ def resolve(target: Url, allowed: Networks, seconds: float) -> tuple[str, ...]:
     for address in found:
         reason = _guard.refusal(address, allowed)
         if reason:
-            said = reason if address == target.host else f"{target.host} resolves to {reason.replace(' is ', ', ', 1)}"
-            raise ProbeError("denied", f"{said}: refused; list its network in allowed_networks if it is meant")
+            why = reason if address == target.host else f"{target.host} resolves to {reason.replace(' is ', ', ', 1)}"
+            raise ProbeError("denied", f"{why}: refused; list its network in allowed_networks if you mean it")
     return found
 
 
@@ -157,7 +157,7 @@ class PortForward:
             raise TransportLost(str(error)) if isinstance(error, ForwardBroken) else UnknownError(str(error), code=error.code) from error
 
     def vet(self, status: int, body: bytes) -> None:
-        """Nothing stands between: every answer is the endpoint's."""
+        """Nothing is in between: every answer is the endpoint's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,13 +199,14 @@ class ServiceProxy:
         if status < 400 or b'"Status"' not in body:
             return
         try:
-            said = json.loads(body)
+            answered = json.loads(body)
         except (ValueError, RecursionError):
             return
-        if isinstance(said, dict) and said.get("kind") == "Status":
+        if isinstance(answered, dict) and answered.get("kind") == "Status":
             hint = "; the user needs get and create on services/proxy in this namespace" if status == 403 else ""
             code = "forbidden" if status == 403 else ""
-            raise UnknownError(f"the API server answers {status} for Service {self.namespace}/{self.service}: {shown(said.get('message'))}{hint}", code=code)
+            what = f"Service {self.namespace}/{self.service}"
+            raise UnknownError(f"the API server answers {status} for {what}: {shown(answered.get('message'))}{hint}", code=code)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,4 +239,4 @@ class Proxied:
         return dial(self.target.host, self.target.port, seconds, tls=self.tls, by=Proxy(self.proxy.host, self.proxy.port))
 
     def vet(self, status: int, body: bytes) -> None:
-        """Nothing stands between: every answer is the endpoint's."""
+        """Nothing is in between: every answer is the endpoint's."""

@@ -47,7 +47,7 @@ class Expected:
 
 @dataclasses.dataclass(frozen=True)
 class RouterAnswer:
-    """One answer, judged: pass is what the registry says, inconclusive may still become it, fail never will. ``line`` is what it was, in words."""
+    """One answer, judged: pass matches the registry, inconclusive may still come to match, fail will not. ``line`` is the answer in words."""
 
     verdict: RouterVerdict
     line: str

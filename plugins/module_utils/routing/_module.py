@@ -35,9 +35,9 @@ def _record(params: t.Mapping[str, t.Any], asked: Asking, proof: Proof, context:
     """What was proven stays true when it cannot be recorded, so that is only a warning."""
     if params["event_id"] is None:
         return {}
-    said = {name: params[name] for name in ("actor", "correlation_id", "git_commit") if params[name]}
+    given = {name: params[name] for name in ("actor", "correlation_id", "git_commit") if params[name]}
     try:
-        recorded = _routed.record(target(params), params["event_id"], asked.transport.where, proof.first_right, said)
+        recorded = _routed.record(target(params), params["event_id"], asked.transport.where, proof.first_right, given)
     except Error as error:
         context.warn(f"{params['model']} is routed, but this could not be recorded as an event: {error}")
         return {}

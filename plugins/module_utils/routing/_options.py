@@ -76,7 +76,7 @@ def _refuse(params: Params) -> None:
     if params["by_name"] and not revision:
         raise InputError("by_name needs revision: the one to ask for")
     if not 1 <= params["consecutive"] <= 1000:
-        raise InputError(f"consecutive must lie between 1 and 1000, not {params['consecutive']}")
+        raise InputError(f"consecutive must be between 1 and 1000, not {params['consecutive']}")
     for name in ("wait_timeout", "request_timeout", "progress_seconds"):
         if not 0 < params[name] <= 86400:
             raise InputError(f"{name} must be a number of seconds above 0, not {params[name]:g}")

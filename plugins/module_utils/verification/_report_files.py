@@ -79,7 +79,7 @@ def _put(path: str, text: str) -> None:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix=".", delete=False) as file:
             temporary = file.name
             file.write(text)
-        # A temporary file is for its owner alone; a report is for whoever may read the folder.
+        # A temporary file is readable by its owner alone; a report by everybody who may read the folder.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)

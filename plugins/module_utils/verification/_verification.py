@@ -29,11 +29,11 @@ from . import _report
 
 MOST_RESTARTS = 3
 PAUSE_SECONDS = 1.0
-# More than this of a core, and the latencies are the prober's own. A run that is over sooner says nothing about that.
+# Above this share of a core, the latencies are the prober's own. In a shorter run the share means nothing.
 MOST_CPU_SHARE = 0.5
 LEAST_SECONDS = 0.5
 GENERATIONS = ("chat", "completion", "embedding")
-# The name of the entry that says that the pods are no longer those that were to be verified.
+# Name of the entry for pods that are no longer those that were to be verified.
 PODS = "pods"
 
 
@@ -50,7 +50,7 @@ def verification(params: Params, plan: VerificationPlan, gates: t.Sequence[Gate]
 
     Pods that are replaced meanwhile, by a rollout or a drained node, are no fault of the model: the verification starts again on the pods
     that there are then. It does so a few times at most; afterwards what fails counts. Where the newest pods were asked for and a newer
-    ReplicaSet appears, there is no restart: whoever asked meant the pods of the change before, and they can no longer be verified.
+    ReplicaSet appears, there is no restart: the pods that were meant can no longer be verified.
     """
     reference = _route.reference(params)
     plan = dataclasses.replace(plan, extras=dataclasses.replace(plan.extras, reference=reference))
@@ -112,7 +112,7 @@ def _once(params: Params, plan: VerificationPlan, deadline: Deadline, progress: 
     try:
         route = _route.find(params, deadline)
     except (UnknownError, DeadlineError, ApiError, Unreachable) as error:
-        # It could not even be looked for, which says nothing about it.
+        # Not even the pods could be found, which says nothing about the model.
         return Route(params["via"], "", ()), CheckOutcome([dataclasses.replace(_finding.of_error(error), name="reach")])
     return route, verify(route.transports, plan, deadline, progress)
 
@@ -122,14 +122,14 @@ def _troubled(checked: CheckOutcome) -> bool:
 
 
 def _superseded(first: Route) -> Finding | None:
-    """What there is to say against the pods that the verification started with; None while they are still those that were meant."""
+    """Why the pods that the verification started with are no longer, or not surely, the newest; None while they are."""
     try:
         if not first.superseded():
             return None
         message = "a newer ReplicaSet replaced the pods while they were verified; verify the new ones"
         return dataclasses.replace(_finding.inconclusive(message, code="pods_replaced"), name=PODS)
     except (ApiError, Unreachable, DeadlineError) as error:
-        # Nobody knows whether they still are, and that is no pass.
+        # Unknown is not a pass.
         return dataclasses.replace(_finding.of_error(error), name=PODS)
 
 

@@ -37,6 +37,10 @@ def verdicts(result: Json) -> dict[str, str]:
     return {check["name"]: check["verdict"] for check in result["checks"]}
 
 
+def codes(result: Json) -> dict[str, str]:
+    return {check["name"]: check["code"] for check in result["checks"]}
+
+
 class Engine:
     """A simulated engine that runs as a process of the test's own."""
 
@@ -91,10 +95,12 @@ class Platform:
         self.lab, self.namespace = lab, namespace
         self._client = lab.client("admin", seconds=240)
 
-    def deploy(self, name: str, *, replicas: int = 1, wait: bool = True, app: str = "", arguments: tuple[str, ...] = (), **environ: str) -> None:
+    def deploy(
+        self, name: str, *, replicas: int = 1, wait: bool = True, app: str = "", arguments: tuple[str, ...] = (), bundle: str = "", **environ: str
+    ) -> None:
         """Makes or changes a Deployment; its Service is called as ``app``."""
         app = app or name
-        self._put(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(name, app, replicas, environ, arguments))
+        self._put(f"/apis/apps/v1/namespaces/{self.namespace}/deployments", deployment(name, app, replicas, environ, arguments, bundle))
         self._put(f"/api/v1/namespaces/{self.namespace}/services", service(app))
         if wait:
             self.wait(name, replicas)
@@ -118,6 +124,10 @@ class Platform:
         found = self._client.items(f"/api/v1/namespaces/{self.namespace}/pods", {"labelSelector": f"deployment={name}"})
         return sorted(pod["metadata"]["name"] for pod in found)
 
+    def template_hash(self, name: str) -> str:
+        (pod, *_others) = self._client.items(f"/api/v1/namespaces/{self.namespace}/pods", {"labelSelector": f"deployment={name}"})
+        return str(pod["metadata"]["labels"]["pod-template-hash"])
+
     def delete_pod(self, name: str) -> None:
         self._client.delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", {"gracePeriodSeconds": 1})
 
@@ -138,7 +148,7 @@ def platform(lab: RunningLab, namespace: str) -> Platform:
     return Platform(lab, namespace)
 
 
-def deployment(name: str, app: str, replicas: int, environ: t.Mapping[str, str], arguments: t.Sequence[str]) -> Json:
+def deployment(name: str, app: str, replicas: int, environ: t.Mapping[str, str], arguments: t.Sequence[str], bundle: str = "") -> Json:
     variables = {"VLLM_API_KEY": KEY, "LAB_ENGINE_LOAD_SECONDS": "0", "LAB_ENGINE_MODEL": "present", **environ}
     container = {
         "name": "vllm",
@@ -157,11 +167,12 @@ def deployment(name: str, app: str, replicas: int, environ: t.Mapping[str, str],
         "tolerations": [{"key": "gpu-workload", "operator": "Exists"}],
         "containers": [container],
     }
-    labels = {"app": app, "deployment": name}
+    labels = {"app": app, "deployment": name, "app.kubernetes.io/instance": name}
+    annotations = {"inference.vllm/bundle": bundle} if bundle else {}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "annotations": annotations},
         "spec": {"replicas": replicas, "selector": {"matchLabels": {"deployment": name}}, "template": {"metadata": {"labels": labels}, "spec": spec}},
     }
 

@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 
-from tests.integration.endpoint.conftest import KEY, Engine, engine, verdicts, verified
+from tests.integration.endpoint.conftest import KEY, Engine, codes, engine, verdicts, verified
 
 GATES = {"p95_e2e_seconds": {"max": 2, "min_samples": 5}, "error_rate": {"max": 0.001, "min_samples": 5}}
 
@@ -24,21 +24,22 @@ def test_every_check_passes_where_it_should(shared: Engine) -> None:
     assert [name for name, verdict in verdicts(result).items() if verdict != "pass"] == ["ready"]
 
 
-FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str, str]] = {
-    "another name": ({"wrong_name": "mistral-7b"}, {}, "models", "it serves mistral-7b, not llama-3-8b"),
-    "stalled": ({"stalled": True}, {"request_timeout": 0.5}, "health", "no complete answer within 0.5 s"),
-    "every request fails": ({"error_rate": 1.0}, {}, "chat", "HTTP 500"),
-    "stream cut": ({"stream_fault": "cut"}, {}, "stream", "ended before it was complete"),
-    "stream drips": ({"stream_fault": "drip", "drip_seconds": 0.2}, {"request_timeout": 1.0}, "stream", "no complete answer within 1 s"),
-    "stream endless": ({"stream_fault": "endless", "itl_ms": 0.01}, {"request_timeout": 2.0}, "stream", "stream"),
-    "too slow for the request": ({"slow_factor": 400}, {"request_timeout": 1.0}, "chat", "no complete answer within 1 s"),
+#: Faults, options, the check that fails, and the codes that it may have.
+FAULTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], str, set[str]]] = {
+    "another name": ({"wrong_name": "mistral-7b"}, {}, "models", {"wrong_model"}),
+    "stalled": ({"stalled": True}, {"request_timeout": 0.5}, "health", {"no_answer"}),
+    "every request fails": ({"error_rate": 1.0}, {}, "chat", {"http_status"}),
+    "stream cut": ({"stream_fault": "cut"}, {}, "stream", {"truncated"}),
+    "stream drips": ({"stream_fault": "drip", "drip_seconds": 0.2}, {"request_timeout": 1.0}, "stream", {"no_answer"}),
+    "stream endless": ({"stream_fault": "endless", "itl_ms": 0.01}, {"request_timeout": 2.0}, "stream", {"no_answer", "too_large"}),
+    "too slow for the request": ({"slow_factor": 400}, {"request_timeout": 1.0}, "chat", {"no_answer"}),
 }
 HEALTHY = {"wrong_name": "", "stalled": False, "error_rate": 0.0, "stream_fault": "none", "slow_factor": 1.0, "itl_ms": "2~0.1"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_fails_its_check_with_the_right_sentence(shared: Engine, fault: str) -> None:
-    faults, options, check, words = FAULTS[fault]
+def test_a_fault_fails_its_check_with_the_right_code(shared: Engine, fault: str) -> None:
+    faults, options, check, expected = FAULTS[fault]
     shared.set(**faults)
     try:
         result = verified(url=shared.url, **options)
@@ -46,7 +47,8 @@ def test_a_fault_fails_its_check_with_the_right_sentence(shared: Engine, fault: 
         shared.set(**HEALTHY)
     assert result["verdict"] == "fail"
     assert verdicts(result)[check] == "fail", result["message"]
-    assert words in result["message"], result["message"]
+    assert result["code"] in expected, result["message"]
+    assert codes(result)[check] == result["code"]
 
 
 def test_some_requests_that_fail_break_the_error_rate_and_not_the_latency_check(shared: Engine) -> None:
@@ -56,7 +58,7 @@ def test_some_requests_that_fail_break_the_error_rate_and_not_the_latency_check(
     finally:
         shared.set(**HEALTHY)
     assert verdicts(result) == {"latency": "pass"}
-    assert [gate["verdict"] for gate in result["gates"]] == ["fail", "fail"]
+    assert [(gate["verdict"], gate["code"]) for gate in result["gates"]] == [("fail", "exceeded")] * 2
     assert set(result["latency"]["errors"]) == {"http_500"}
 
 
@@ -68,7 +70,7 @@ def test_a_model_that_is_too_slow_fails_its_gate_and_nothing_else(shared: Engine
         shared.set(ttft_ms="5~0.2")
     assert set(verdicts(result).values()) == {"pass"}
     assert result["verdict"] == "fail"
-    assert "gate p95_ttft_seconds" in result["message"]
+    assert (result["code"], result["gates"][0]["name"]) == ("exceeded", "p95_ttft_seconds")
 
 
 def test_a_server_that_is_healthy_until_it_generates_fails() -> None:
@@ -83,7 +85,7 @@ def test_an_engine_that_dies_in_a_stream_is_found_inside_the_200() -> None:
     with engine(environ={"LAB_ENGINE_BROKEN_AFTER": "0"}) as broken:
         result = verified(url=broken.url, checks=["stream"])
     assert result["verdict"] == "fail"
-    assert "answered 200 and then an error inside the stream" in result["message"], result["message"]
+    assert result["code"] == "bad_stream", result["message"]
 
 
 def test_a_dead_engine_fails_its_health() -> None:
@@ -92,21 +94,20 @@ def test_a_dead_engine_fails_its_health() -> None:
         result = verified(url=dying.url)
     assert verdicts(result)["health"] == "fail"
     assert verdicts(result)["chat"] == "skipped"
-    assert "503: the engine is dead" in result["message"]
+    assert (result["code"], result["checks"][0]["observed"]) == ("http_status", 503)
 
 
 def test_the_key_opens_and_only_the_key() -> None:
     with engine("--api-key", KEY) as closed:
         assert verified(url=closed.url, endpoint_api_key=KEY, key_required=True)["verdict"] == "pass"
         without, wrong = verified(url=closed.url), verified(url=closed.url, endpoint_api_key="wrong")
-    assert "check endpoint_api_key (VLLM_API_KEY)" in without["message"]
-    assert "check endpoint_api_key (VLLM_API_KEY)" in wrong["message"]
+    assert without["code"] == wrong["code"] == "key_refused"
     assert without["verdict"] == wrong["verdict"] == "fail"
 
 
 def test_an_open_server_fails_where_a_key_is_required(shared: Engine) -> None:
     result = verified(url=shared.url, endpoint_api_key=KEY, key_required=True)
-    assert verdicts(result)["authentication"] == "fail"
+    assert codes(result)["authentication"] == "open_without_key"
 
 
 def test_a_pooling_server_is_verified_by_kind_embedding_and_only_so() -> None:
@@ -114,7 +115,7 @@ def test_a_pooling_server_is_verified_by_kind_embedding_and_only_so() -> None:
         right, wrong = verified(url=pooling.url, kind="embedding", gates=GATES), verified(url=pooling.url)
     assert right["verdict"] == "pass", right["message"]
     assert wrong["verdict"] == "fail"
-    assert "serves another kind of model" in wrong["message"]
+    assert (wrong["code"], codes(wrong)["chat"]) == ("http_status", "http_status")
 
 
 def test_a_full_queue_is_said_so() -> None:

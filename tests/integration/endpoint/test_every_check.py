@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from tests.integration.endpoint.conftest import KEY, MODEL, engine, verdicts, verified
+from tests.integration.endpoint.conftest import KEY, MODEL, codes, engine, verdicts, verified
 
 CHECKS = ["reach", "health", "ready", "version", "models", "authentication", "chat", "completion", "stream", "wrong_model"]
 CHECKS += ["tools", "json_schema", "lora", "golden", "metrics", "latency"]
@@ -70,25 +70,26 @@ def test_every_check_passes_where_it_should(server: Server) -> None:
     assert {gate["name"]: gate["verdict"] for gate in result["gates"]} == dict.fromkeys(("p95_e2e_seconds", "completion_seconds", "error_rate"), "pass")
 
 
+#: Options, the check, its verdict and its code.
 WRONG: dict[str, tuple[dict[str, t.Any], str, str, str]] = {
-    "another name": ({"model": "mistral-7b"}, "models", "fail", "not mistral-7b: check --served-model-name and the address"),
-    "no key": ({"endpoint_api_key": ""}, "models", "fail", "the key is missing or wrong: check endpoint_api_key (VLLM_API_KEY)"),
-    "a wrong key": ({"endpoint_api_key": "wrong"}, "authentication", "fail", "/v1/models answers 401 with the key given"),
-    "a key that nobody expects": ({"key_required": False}, "authentication", "fail", "it wants a key although none is expected"),
-    "another kind": ({"kind": "embedding"}, "embedding", "fail", "this server has no such route: it serves another kind of model"),
-    "an adapter that is not there": ({"lora_adapters": ["other"]}, "lora", "fail", "adapter other is not listed: check --enable-lora and --lora-modules"),
-    "another golden answer": ({"golden": [{"prompt": "Say OK.", "exact": "the answer of another model"}]}, "golden", "fail", "golden prompt 1 ('Say OK.')"),
-    "no golden reference": ({"golden": [SAME], "reference_url": "http://127.0.0.1:9"}, "golden", "inconclusive", "the reference did not answer"),
-    "a series that is not there": ({"metrics": ["vllm:gpu_cache_usage_perc"]}, "metrics", "fail", "/metrics lacks vllm:gpu_cache_usage_perc"),
-    "no route": ({"url": "http://127.0.0.1:9"}, "reach", "fail", "connection refused: nothing listens there"),
-    "a prompt that is too long": ({"prompt": "word " * 19_000, "max_tokens": 4096}, "chat", "fail", "HTTP 400: "),
+    "another name": ({"model": "mistral-7b"}, "models", "fail", "wrong_model"),
+    "no key": ({"endpoint_api_key": ""}, "models", "fail", "key_refused"),
+    "a wrong key": ({"endpoint_api_key": "wrong"}, "authentication", "fail", "key_refused"),
+    "a key that nobody expects": ({"key_required": False}, "authentication", "fail", "key_unexpected"),
+    "another kind": ({"kind": "embedding"}, "embedding", "fail", "http_status"),
+    "an adapter that is not there": ({"lora_adapters": ["other"]}, "lora", "fail", "adapter_missing"),
+    "another golden answer": ({"golden": [{"prompt": "Say OK.", "exact": "the answer of another model"}]}, "golden", "fail", "golden_mismatch"),
+    "no golden reference": ({"golden": [SAME], "reference_url": "http://127.0.0.1:9"}, "golden", "inconclusive", "connection_refused"),
+    "a series that is not there": ({"metrics": ["vllm:gpu_cache_usage_perc"]}, "metrics", "fail", "series_missing"),
+    "no route": ({"url": "http://127.0.0.1:9"}, "reach", "fail", "connection_refused"),
+    "a prompt that is too long": ({"prompt": "word " * 19_000, "max_tokens": 4096}, "chat", "fail", "http_status"),
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_check_fails_where_it_should_with_the_right_sentence(server: Server, wrong: str) -> None:
-    options, check, verdict, words = WRONG[wrong]
+def test_a_check_fails_where_it_should_with_the_right_code(server: Server, wrong: str) -> None:
+    options, check, verdict, code = WRONG[wrong]
     result = server.verified(checks=[check], **options)
     assert (verdicts(result)[check], result["verdict"]) == (verdict, verdict)
-    assert words in result["message"], result["message"]
+    assert (codes(result)[check], result["code"]) == (code, code), result["message"]
     assert KEY not in str(result)

@@ -11,6 +11,7 @@ from tests import ansible
 from tests.integration.endpoint.conftest import KEY, Platform, verdicts
 from tests.integration.endpoint.relay import relay
 
+FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 GATES = {"p95_e2e_seconds": {"max": 3, "min_samples": 5}}
 
 
@@ -19,7 +20,8 @@ def test_each_pod_is_checked_alone_and_the_load_is_spread_over_all(platform: Pla
     result = platform.verified(deployment="model", pods="new", key_required=True, gates=GATES)
     assert result["verdict"] == "pass", result["message"]
     assert result["pods"] == platform.pods("model")
-    assert result["message"].startswith(f"llama-3-8b serves at 2 new pods of {platform.namespace}/model: ")
+    assert result["where"] == f"2 new pods of {platform.namespace}/model"
+    assert result["code"] == "verified"
     chats = [check["pod"] for check in result["checks"] if check["name"] == "chat"]
     assert chats == platform.pods("model")
     assert KEY not in json.dumps(result)
@@ -45,27 +47,27 @@ def test_only_pods_of_the_newest_replica_set_count_as_new(platform: Platform) ->
     served, new = platform.verified(deployment="model"), platform.verified(deployment="model", pods="new")
     assert (served["verdict"], served["pods"]) == ("pass", [old])
     assert (new["verdict"], new["pods"]) == ("inconclusive", [])
-    assert "has no ready pod of its newest ReplicaSet" in new["message"]
+    assert new["code"] == "no_pods"
 
 
 def test_a_broken_pod_fails_while_its_health_is_fine(platform: Platform) -> None:
     platform.deploy("model", LAB_ENGINE_BROKEN_AFTER="0")
     result = platform.verified(deployment="model", pods="new")
     assert (verdicts(result)["health"], verdicts(result)["chat"]) == ("pass", "fail")
-    assert "EngineCore encountered an issue" in result["message"]
+    assert result["code"] == "http_status"
 
 
 def test_who_may_not_forward_ports_learns_the_missing_permission_and_nothing_about_the_model(platform: Platform) -> None:
     platform.deploy("model")
     result = platform.verified("viewer", deployment="model")
-    assert result["verdict"] == "inconclusive"
+    assert (result["verdict"], result["code"]) == ("inconclusive", "forbidden")
     assert "create on pods/portforward" in result["message"]
 
 
 def test_what_does_not_exist_is_inconclusive_and_named(platform: Platform) -> None:
     for options in ({"deployment": "nothing"}, {"service": "nothing"}, {"pod": "nothing"}):
         result = platform.verified(**options)
-        assert result["verdict"] == "inconclusive"
+        assert (result["verdict"], result["code"]) == ("inconclusive", "not_found")
         assert "nothing" in result["message"]
 
 
@@ -90,17 +92,41 @@ def test_pods_that_are_replaced_in_the_middle_start_the_sample_again(platform: P
     assert result["latency"]["requests"] == 60
 
 
+def test_a_result_is_evidence_of_the_bundle_and_the_template_of_the_pods_that_were_verified(platform: Platform) -> None:
+    platform.deploy("model", bundle=FIRST)
+    by_deployment, by_service = (platform.verified(checks=["health"], **{kind: "model"})["subject"] for kind in ("deployment", "service"))
+    proxied = platform.verified(via="service_proxy", service="model", checks=["health"])["subject"]
+    expected = {"model": "llama-3-8b", "namespace": platform.namespace, "release": "model", "bundle": FIRST, "pods": platform.pods("model")}
+    assert by_deployment == by_service == proxied == {**expected, "template_hash": platform.template_hash("model")}
+    platform.deploy("model", wait=False, bundle=SECOND, LAB_ENGINE_START_FAULT="never_ready")
+    for _ in range(100):
+        if len(platform.pods("model")) == 2:
+            break
+    served = platform.verified(deployment="model", checks=["health"])["subject"]
+    assert served == by_deployment, "the old pod serves, and is no evidence of the new bundle"
+
+
+def test_a_newer_replica_set_during_the_verification_makes_it_inconclusive_and_never_a_pass(platform: Platform) -> None:
+    platform.deploy("model", LAB_ENGINE_TTFT_MS="100")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(platform.verified, deployment="model", pods="new", checks=["latency"], samples=60, warmup=0)
+        concurrent.futures.wait([running], timeout=2)
+        platform.deploy("model", wait=False, LAB_ENGINE_TTFT_MS="50")
+        result = running.result(timeout=90)
+    assert (result["verdict"], result["code"], result["restarts"]) == ("inconclusive", "pods_replaced", 0)
+
+
 def test_forwarded_connections_that_break_are_made_again_and_no_request_fails_for_it(platform: Platform) -> None:
     platform.deploy("model", LAB_ENGINE_TTFT_MS="50")
     server = urllib.parse.urlsplit(platform.server())
-    with relay(server.port or 443) as way, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        host = f"{server.scheme}://{server.hostname}:{way.port}"
+    with relay(server.port or 443) as between, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        host = f"{server.scheme}://{server.hostname}:{between.port}"
         given = {"deployment": "model", "checks": ["latency"], "samples": 40, "concurrency": 4, "warmup": 0, "host": host, "gates": {"error_rate": 0}}
         running = pool.submit(platform.verified, **given)
         cuts = []
         while len(cuts) < 3 and not running.done():
             concurrent.futures.wait([running], timeout=0.3)
-            cuts.append(way.cut())
+            cuts.append(between.cut())
         result = running.result(timeout=90)
     assert sum(cuts) >= 4
     assert result["verdict"] == "pass", result["message"]
@@ -124,10 +150,11 @@ def test_replicas_that_run_one_configuration_are_told_from_those_that_do_not(pla
     result = platform.verified(service="model", checks=["health", "replicas"])
     (odd,) = platform.pods("other")
     assert result["verdict"] == "fail"
-    assert f"{odd} runs another configuration" in result["message"]
+    assert result["code"] == "replicas_differ"
+    assert odd in result["message"]
 
 
-def test_auto_takes_the_first_way_that_opens_and_says_which(platform: Platform) -> None:
+def test_auto_takes_the_first_transport_that_opens_and_reports_which(platform: Platform) -> None:
     platform.deploy("model")
     assert platform.verified(via="auto", deployment="model")["via"] == "port_forward"
     nowhere = platform.verified("viewer", via="auto", deployment="model", service="model")

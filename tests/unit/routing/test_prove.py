@@ -122,7 +122,7 @@ def test_a_router_that_is_not_there_is_waited_for() -> None:
     [
         ({"revision": None}, "state routed needs revision"),
         ({"model": ""}, "model '' must be a name"),
-        ({"consecutive": 0}, "consecutive must lie between 1 and 1000, not 0"),
+        ({"consecutive": 0}, "consecutive must be between 1 and 1000, not 0"),
         ({"wait_timeout": 0}, "wait_timeout must be a number of seconds above 0"),
         ({"router_api_key": "sk\n"}, "router_api_key has characters"),
         ({"revision": "a\r\nx-evil: 1"}, "is not a name"),

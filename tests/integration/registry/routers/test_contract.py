@@ -73,16 +73,16 @@ def test_the_queries_give_what_they_say(filled: Database) -> None:
     shares = ran(filled, "Where requests for a model go, and with which share")
     assert [(url, float(share), revision) for url, share, revision in shares] == [(first, 0.9, "rev-a"), (second, 0.1, "rev-c")]
     assert ran(filled, "The default revision, for a router that does not split") == [(first, "rev-a")]
-    assert ran(filled, "Any revision by its name, also a warm one") == [(200, "http://10.0.0.1:2", None)]
-    assert ran(filled, "Why a model goes nowhere; no row at all means 404") == [(503, "disabled: see INC-1")]
-    own = ran(filled, "What one organisation may use: its own entries of a model stand in place of those for all")
+    assert ran(filled, "Any revision by name, also a warm one") == [(200, "http://10.0.0.1:2", None)]
+    assert ran(filled, "Why a model is not routed; no row at all means 404") == [(503, "disabled: see INC-1")]
+    own = ran(filled, "What one organization may use: its own entries for a model replace those for all")
     assert [row[:3] for row in own] == [("llama-3-8b", "own", "http://10.0.0.1:5")]
 
 
 def test_the_notification_has_the_documented_keys(registry: Database) -> None:
     documented = re.findall(r"`(\w+)`", TEXT.partition("The payload is JSON: ")[2].partition("\n")[0])
     with registry.connect("vllm_reader") as listener:
-        listener.execute(QUERIES["Told of each change when it is committed"].encode())
+        listener.execute(QUERIES["A notification of each change when it is committed"].encode())
         change(registry)
         heard: list[t.Any] = []
         until(lambda: heard.extend(listener.notifies(timeout=0.1)) or bool(heard))
