@@ -138,10 +138,10 @@ def test_a_name_is_resolved_once_and_that_address_is_connected_to(monkeypatch: p
     monkeypatch.setattr(
         _transports.socket, "create_connection", lambda address, _timeout: reached.append(address) or (_ for _ in ()).throw(ConnectionRefusedError())
     )
-    way = _transports.Direct(_guard.parse("http://rebind.example.com"), LOOPBACK)
+    reached_by = _transports.Direct(_guard.parse("http://rebind.example.com"), LOOPBACK)
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
-            way.dial(5)
+            reached_by.dial(5)
     assert asked == ["rebind.example.com"]
     assert set(reached) == {("127.0.0.1", 80)}
 

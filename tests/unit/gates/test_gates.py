@@ -72,6 +72,25 @@ def test_a_quick_verdict_says_how_little_it_proves() -> None:
     assert "22.6 % confidence" in entry["message"]
 
 
+@pytest.mark.parametrize(("share", "shown"), [(0.94999, "94.9 %"), (0.95, "95 %"), (0.9995, "99.9 %"), (0.29, "29 %"), (1.0, "100 %"), (0.0, "0 %")])
+def test_a_confidence_is_never_rounded_up(share: float, shown: str) -> None:
+    assert _judge.percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        (latencies(*[1.0] * 60), "met"),
+        (latencies(*[4.0] * 60), "exceeded"),
+        (latencies(*[1.0] * 5), "too_few_samples"),
+        (latencies(), "no_data"),
+        (Measurements({"e2e": [1.0] * 60}, 60, doubt="the prober was busy"), "prober_busy"),
+    ],
+)
+def test_each_verdict_of_a_gate_has_its_code(measured: Measurements, code: str) -> None:
+    assert judged(P95, measured)["code"] == code
+
+
 def test_too_few_samples_say_how_many_would_do() -> None:
     entry = judged(P95, latencies(*[1.0] * 5))
     assert (entry["samples"], entry["min_samples"]) == (5, 59)

@@ -1,4 +1,4 @@
-"""Pods that are replaced while they are verified, and connections that something on the way ends."""
+"""Pods that are replaced while they are verified, and connections that break in between."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_sample_begins_again_while_pods_are_replaced_and_afterwards_failures_c
 
 
 class Cut:
-    """A connection that something on the way ends after so many reads."""
+    """A connection that breaks in between after so many reads."""
 
     def __init__(self, pipe: t.Any, reads: int) -> None:
         self._pipe, self._reads = pipe, reads

@@ -10,7 +10,7 @@ from ansible_collections.inference.vllm.plugins.module_utils._errors import Inpu
 from ansible_collections.inference.vllm.plugins.module_utils.endpoint._checks_api import NOBODY
 
 from tests.unit.endpoint.servers import Behaviour, event, vllm
-from tests.unit.verification.verifying import KEY, broken_generation, codes, reply, verdicts, verified
+from tests.unit.verification.verifying import ENGINE_DEAD, KEY, broken_generation, codes, reply, verdicts, verified
 
 
 def test_a_model_that_serves_passes_every_check_in_the_order_asked() -> None:
@@ -35,7 +35,6 @@ def test_an_embedding_model_is_verified_by_its_vectors() -> None:
     assert result["verdict"] == "pass"
 
 
-ENGINE_DEAD = {"error": {"message": "EngineCore encountered an issue.", "type": "InternalServerError", "code": 500}}
 QUEUE_FULL = {"error": {"message": "The engine is currently busy", "type": "x"}}
 NO_TEMPLATE = {"error": {"message": "no chat template", "type": "BadRequestError"}}
 #: What the server does, what it is asked with, the check that fails, its code, and the words of the server's own that the sentence must quote.

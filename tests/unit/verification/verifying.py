@@ -14,6 +14,7 @@ from tests.unit.endpoint.servers import Behaviour
 
 DEFAULTS = {name: option.get("default") for name, option in _options.endpoint_options().items()}
 KEY = "canary-key-9f31"
+ENGINE_DEAD = {"error": {"message": "EngineCore encountered an issue.", "type": "InternalServerError", "code": 500}}
 
 
 def options(address: str, **given: t.Any) -> dict[str, t.Any]:
