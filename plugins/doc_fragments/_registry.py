@@ -14,22 +14,18 @@ options:
   login_host:
     description: Host of the database, or the folder of its socket. Taken from E(PGHOST) when not given.
     type: str
-    aliases: [host]
   login_port:
     description: Port of the database. Taken from E(PGPORT) when not given.
     type: int
-    aliases: [port]
   login_user:
     description: User to connect as. Taken from E(PGUSER) when not given.
     type: str
-    aliases: [login]
   login_password:
     description: Password of O(login_user). Taken from E(PGPASSWORD) when not given, then from C(~/.pgpass). It is never part of a message.
     type: str
   login_db:
     description: Name of the database. Taken from E(PGDATABASE) when not given.
     type: str
-    aliases: [db]
   service:
     description:
       - Name of an entry in the connection service file (E(PGSERVICEFILE), then C(~/.pg_service.conf)). Taken from E(PGSERVICE) when not given.

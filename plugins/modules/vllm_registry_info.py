@@ -55,6 +55,10 @@ options:
     description: With O(what=status), list superseded revisions too.
     type: bool
     default: false
+  print_table:
+    description: With O(what=status), print the table while the task runs, where it runs in the controller (connection C(local)).
+    type: bool
+    default: false
   at:
     description: With O(what=history), what was routable at this moment, such as V(2026-11-21T14:00:00+00:00).
     type: str

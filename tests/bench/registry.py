@@ -16,11 +16,10 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _request, _session, _target
-from ansible_collections.inference.vllm.plugins.module_utils.registry._change import change
-
-from tests.integration.registry.conftest import ROOT, prepared
+from plugins.module_utils._deadline import Deadline
+from plugins.module_utils.registry import _change, _database, _request, _session
+from plugins.module_utils.registry._change import change
+from tests.conftest import ROOT
 from tests.integration.registry.postgres import Cluster, Database, installations
 
 ENTRY = {"state": "present", "model": "llama-3-8b", "environment": "staging", "revision": "rev-a", "endpoint": "llama:8000", "status": "ready"}
@@ -37,7 +36,7 @@ PLAY = """- hosts: localhost
 
 def inside(database: Database, runs: int) -> tuple[list[float], list[float]]:
     """Milliseconds of a no-op on a connection that has seen no statement yet, and of the whole of it with connecting."""
-    target, request = _target.target(database.options(), {}), _request.request(ENTRY)
+    target, request = _database.database(database.options(), {}), _request.request(ENTRY)
     statements, whole = [], []
     for _run in range(runs):
         with _session.opened(target, Deadline(15)) as session:
@@ -93,7 +92,7 @@ def main() -> int:
     cluster = Cluster.create(versions[max(versions, key=int)])
     try:
         database = prepared(cluster.database())
-        change(_target.target(database.options(), {}), _request.request(ENTRY))
+        change(_database.database(database.options(), {}), _request.request(ENTRY))
         statements, whole = inside(database, runs)
         kept = row("vllm_registry, no-op, from its first statement to its result", statements, "ms", INSIDE_MS)
         row("vllm_registry, no-op, with connecting", whole, "ms")

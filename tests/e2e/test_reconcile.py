@@ -9,6 +9,7 @@ import typing as t
 import psycopg
 from ansible_collections.inference.vllm.plugins.module_utils.registry import _compare, _probe, _target
 
+from plugins.module_utils.registry import _database, _probe, _reconcile
 from tests.e2e.conftest import Site, environment
 
 FIX = ("-e", "reconcile_fix=true")
@@ -23,7 +24,7 @@ def database(site: Site, statement: str, *values: t.Any) -> None:
 def reconciled(site: Site, model: str, *, fix: bool, check_mode: bool = False) -> list[tuple[str, str]]:
     """Kind and outcome of each difference, by what the module calls, without the seconds that a play takes."""
     options = site.lab.database("operator")
-    target = _target.target(
+    target = _database.database(
         {
             "login_host": options["host"],
             "login_port": options["port"],
@@ -34,10 +35,10 @@ def reconciled(site: Site, model: str, *, fix: bool, check_mode: bool = False) -
         },
         {},
     )
-    known = {name: option.get("default") for name, option in {**_probe.probe_options(), **_compare.reconcile_options()}.items()}
+    known = {name: option.get("default") for name, option in {**_probe.probe_options(), **_reconcile.reconcile_options()}.items()}
     given = {"environment": "development", "namespaces": [site.namespace], "model": [model], "fix": fix, "kubeconfig": str(site.lab.kubeconfig())}
     given |= {"endpoint_api_key": site.lab.env()["VLLM_API_KEY"], "actor": "tester"}
-    found = _compare.reconcile(target, {**known, **given}, check_mode=check_mode)
+    found = _reconcile.reconcile(target, {**known, **given}, check_mode=check_mode)
     return [(one.difference.kind, one.outcome) for one in found]
 
 

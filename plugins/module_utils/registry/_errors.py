@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from .._errors import Error
-from ._target import Target
+from ._database import Database
 
 #: Objects that a user cannot see look like objects that are not there; the playbook mends either.
 _NO_SCHEMA = ("42P01", "42883", "42703", "3F000")
@@ -24,7 +24,7 @@ class Lost(Error):
     """The connection went away: before COMMIT nothing has happened, during COMMIT nobody knows yet."""
 
 
-class Conflict(RegistryError):
+class WriteConflict(RegistryError):
     """Somebody else changed the same thing first: worth another look at it."""
 
 
@@ -62,48 +62,48 @@ _CONNECT = (
 )
 
 
-def connect_error(error: BaseException, target: Target) -> RegistryError:
+def connect_error(error: BaseException, database: Database) -> RegistryError:
     """A refusal to connect, which libpq tells in text alone."""
     text = str(error)
-    words = {"place": target.place(), "user": target.user(), "database": target.database()}
+    words = {"place": database.place(), "user": database.user(), "database": database.name()}
     if "database" in text and "does not exist" in text:
         return RegistryError("{place} has no database {database}; check login_db (PGDATABASE)".format(**words))
     for part, sentence in _CONNECT:
         if part in text and (part != "role " or "does not exist" in text):
             return RegistryError(sentence.format(**words))
-    return RegistryError(f"{target.place()} cannot be reached as {target.user()}: {_first_line(target.scrub(text))}")
+    return RegistryError(f"{database.place()} cannot be reached as {database.user()}: {_first_line(database.scrub(text))}")
 
 
-def statement_error(error: BaseException, target: Target, what: str) -> Error:
+def statement_error(error: BaseException, database: Database, what: str) -> Error:
     """A statement that failed; ``what`` says what it was for."""
-    code, message = sqlstate(error), target.scrub(diagnosis(error, "message_primary") or _first_line(str(error)))
+    code, message = sqlstate(error), database.scrub(diagnosis(error, "message_primary") or _first_line(str(error)))
     if not code or code[:2] == "08" or code in ("57P01", "57P02", "57P03"):
-        return Lost(f"the connection to {target.place()} broke while {what}: {message}")
+        return Lost(f"the connection to {database.place()} broke while {what}: {message}")
     if code in ("40001", "40P01"):
-        return Conflict(f"{what} met another change at the same time: {message}")
+        return WriteConflict(f"{what} met another change at the same time: {message}")
     if code in _NO_SCHEMA:
         return RegistryError(
-            f"the registry is missing or older in database {target.database()}, schema {target.schema} ({message}); run the playbook "
-            f"inference.vllm.registry_schema as the schema's owner: it makes what is missing and grants it to {target.user()}"
+            f"the registry is missing or older in database {database.name()}, schema {database.schema} ({message}); run the playbook "
+            f"inference.vllm.registry_schema as the schema's owner: it makes what is missing and grants it to {database.user()}"
         )
-    known = _known(code, error, target)
+    known = _known(code, error, database)
     return RegistryError(f"{what} failed: {known or message + ' (SQLSTATE ' + code + ')'}")
 
 
-def not_granted(message: str, target: Target) -> str:
-    where = f"database {target.database()}, schema {target.schema}"
-    return f"user {target.user()} may not do this in {where}: {message}; the playbook inference.vllm.registry_schema grants it"
+def not_granted(message: str, database: Database) -> str:
+    where = f"database {database.name()}, schema {database.schema}"
+    return f"user {database.user()} may not do this in {where}: {message}; the playbook inference.vllm.registry_schema grants it"
 
 
-def _known(code: str, error: BaseException, target: Target) -> str | None:
+def _known(code: str, error: BaseException, database: Database) -> str | None:
     table, constraint, column = (diagnosis(error, field) for field in ("table_name", "constraint_name", "column_name"))
-    message = target.scrub(diagnosis(error, "message_primary"))
+    message = database.scrub(diagnosis(error, "message_primary"))
     sentences: dict[str, str] = {
-        "42501": not_granted(message, target),
-        "25006": f"{target.place()} is read only; connect to the primary server",
+        "42501": not_granted(message, database),
+        "25006": f"{database.place()} is read only; connect to the primary server",
         "55P03": "another session holds the lock; see who with pg_stat_activity, and try again",
         "57014": "the database did not finish in time; see what holds the lock with pg_stat_activity, and try again",
-        "53300": f"{target.place()} has no connection left; try again, or raise max_connections",
+        "53300": f"{database.place()} has no connection left; try again, or raise max_connections",
         "23505": f"another row of {table} has the same value under the unique constraint {constraint}; remove or change that row first",
         "23502": f"column {table}.{column} needs a value; give its option, or a default in the database",
         "23514": f"the check constraint {constraint} of {table} refuses the row; change the value, or the platform's own constraint",

@@ -5,90 +5,135 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a health check makes of an entry: degraded after so many failures, back when it answers, out only beside one that is well. Pure."""
+"""A health check of all entries that routers send to: probes, decides, and writes what was found."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
-from ._rows import Row, status, weight
+from .._deadline import Deadline
+from .._errors import Error, InputError
+from . import _probe
+from ._change import change
+from ._database import Database
+from ._health_policy import HealthPolicy, HealthStep, decide
+from ._query import read
+from ._request import ENVIRONMENTS, request
+from ._session import opened
 
-Verdict = t.Literal["pass", "fail", "inconclusive"]
+Params = t.Mapping[str, t.Any]
 
-#: Begins the reason of an entry that a health check, or a reconciliation, degraded; only such an entry is called ready again.
-CHECKED = "health check: "
-RECONCILED = "reconcile: "
+#: Only while the entry is as it was when it was probed: a revision that has come meanwhile was not.
+_NOTE = (
+    "UPDATE model_registry_entries e SET last_health_check_at = clock_timestamp(), deployment_health_failures = f.failures "
+    "FROM unnest(%s::uuid[], %s::bigint[], %s::integer[]) AS f (id, version, failures) WHERE e.deployment_id = f.id AND e.deployment_version = f.version"
+)
+
+
+def health_options() -> dict[str, dict[str, t.Any]]:
+    """Options of vllm_registry_health beside those of the registry, the cluster and the probes."""
+    strings: dict[str, t.Any] = {"type": "list", "elements": "str"}
+    return {
+        "environment": {"type": "str", "required": True, "choices": list(ENVIRONMENTS)},
+        "model": strings,
+        "degrade_after": {"type": "int", "default": 3},
+        "fail_after": {"type": "int", "default": 0},
+        "force": {"type": "bool", "default": False},
+        "actor": {"type": "str"},
+        "correlation_id": {"type": "str"},
+        "fail_on": {**strings, "choices": ["fail", "inconclusive"], "default": ["inconclusive"]},
+    }
 
 
 @dataclasses.dataclass(frozen=True)
-class Probed:
-    """What probing an entry said; ``failures`` is how often it failed in this run, before it passed or was given up."""
+class Checked:
+    """A step and what became of it; ``error`` says why its status was not changed."""
 
-    verdict: Verdict
-    message: str
-    failures: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Policy:
-    """After how many failures in a row an entry is degraded, and taken out of the routing (0: never)."""
-
-    degrade_after: int = 3
-    fail_after: int = 0
-    force: bool = False
+    step: HealthStep
+    status: str
+    error: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """``failures`` is the new count (None: nothing was found out, nothing is written); ``becomes`` the new status, empty when it stays."""
-
-    entry: Row
-    probed: Probed
-    failures: int | None
-    becomes: str = ""
-    reason: str = ""
-    note: str = ""
-
-
-def decide(probes: t.Sequence[tuple[Row, Probed]], policy: Policy) -> list[Step]:
-    """One step for each entry. The entries are the ready and degraded ones; those of one model are judged together."""
-    steps = [_step(entry, probed, policy) for entry, probed in probes]
-    healthy = {_scope(step.entry) for step in steps if step.probed.verdict == "pass" and weight(step.entry) > 0}
-    return [_spared(step, policy) if step.becomes == "failed" and not policy.force and _scope(step.entry) not in healthy else step for step in steps]
+def check(database: Database, params: Params, *, check_mode: bool = False) -> list[Checked]:
+    """Raises InputError for options that cannot be right; an entry that cannot be probed is inconclusive, and nothing of it is written."""
+    _refuse(params)
+    filters = {"environment": [params["environment"]], "model": params["model"], "status": ["ready", "degraded"]}
+    entries = read(database, {"what": "entries", **filters, "limit": 100_000, "offset": 0})
+    probes = _probe.probe_all([_probe.of_entry(entry) for entry in entries], params)
+    policy = HealthPolicy(params["degrade_after"], params["fail_after"], params["force"])
+    steps = decide(list(zip(entries, probes, strict=True)), policy)
+    if not check_mode:
+        _note(database, steps)
+    return [_change(database, params, step, check_mode) for step in steps]
 
 
-def _step(entry: Row, probed: Probed, policy: Policy) -> Step:
-    before = int(entry.get("deployment_health_failures") or 0)
-    if probed.verdict == "inconclusive":
-        return Step(entry, probed, None)
-    if probed.verdict == "pass":
-        ours = status(entry) == "degraded" and str(entry["deployment_reason"] or "").startswith((CHECKED, RECONCILED))
-        return Step(entry, probed, 0, "ready" if ours else "")
-    failures = before + max(1, probed.failures)
-    reason = _reason(failures, probed)
-    if policy.fail_after and failures >= policy.fail_after:
-        return Step(entry, probed, failures, "failed", reason)
-    degrades = failures >= policy.degrade_after and status(entry) == "ready"
-    return Step(entry, probed, failures, "degraded" if degrades else "", reason if degrades else "")
+def _refuse(params: Params) -> None:
+    if params["degrade_after"] < 1 or params["attempts"] < 1:
+        raise InputError("degrade_after and attempts must be at least 1")
+    if params["fail_after"] and params["fail_after"] <= params["degrade_after"]:
+        raise InputError(f"fail_after {params['fail_after']} must be above degrade_after {params['degrade_after']}, or 0 for never")
 
 
-def _spared(step: Step, policy: Policy) -> Step:
-    """Without another that answers, requests would be refused for certain instead of perhaps."""
-    note = (
-        f"{step.entry['model_name']} in {step.entry['deployment_environment']} stays routable although revision "
-        f"{step.entry['deployment_revision']} failed {step.failures} times: no other revision of it answers and has traffic; force takes it out"
-    )
-    degrades = status(step.entry) == "ready" and (step.failures or 0) >= policy.degrade_after
-    return dataclasses.replace(step, becomes="degraded" if degrades else "", reason=step.reason if degrades else "", note=note)
+def _note(database: Database, steps: t.Sequence[HealthStep]) -> None:
+    found = [step for step in steps if step.failures is not None]
+    if not found:
+        return
+    columns = [[step.entry[name] for step in found] for name in ("deployment_id", "deployment_version")]
+    with opened(database, Deadline(database.timeout)) as session:
+        session.begin()
+        session.query(_NOTE, [*columns, [step.failures for step in found]], what="writing what the health check found")
+        session.commit()
 
 
-def _reason(failures: int, probed: Probed) -> str:
-    """Fits the entry's column, whatever the endpoint said."""
-    times = "once" if failures == 1 else f"{failures} times"
-    text = f"{CHECKED}failed {times} in a row: {probed.message}"
-    return "".join(character if character.isprintable() else " " for character in text)[:500]
+def _change(database: Database, params: Params, step: HealthStep, check_mode: bool) -> Checked:
+    """The status by the same way as everybody's: its lock, its legal changes, its event."""
+    before = step.entry["deployment_status"]
+    if not step.becomes:
+        return Checked(step, before)
+    asked = {
+        "state": "present",
+        "model": step.entry["model_name"],
+        "environment": step.entry["deployment_environment"],
+        "organization": step.entry["organization_id"],
+        "revision": step.entry["deployment_revision"],
+        "status": step.becomes,
+        "reason": step.reason,
+        "expected_version": step.entry["deployment_version"],
+        "actor": params["actor"],
+        "correlation_id": params["correlation_id"],
+    }
+    try:
+        change(database, request(asked), check_mode=check_mode)
+    except Error as error:
+        return Checked(step, before, str(error))
+    return Checked(step, step.becomes)
 
 
-def _scope(entry: Row) -> tuple[t.Any, ...]:
-    return entry["model_name"], entry["deployment_environment"], entry["organization_id"]
+def result(checked: t.Sequence[Checked], fail_on: t.Collection[str]) -> dict[str, t.Any]:
+    """The module's result. ``changed`` is about statuses: that a check took place is no change."""
+    entries = [_entry(one) for one in checked]
+    counts = {verdict: sum(1 for one in entries if one["verdict"] == verdict) for verdict in ("pass", "fail", "inconclusive")}
+    errors = [one.error for one in checked if one.error]
+    bad = [verdict for verdict in fail_on if counts[verdict]]
+    moved = [f"{one['model']} {one['revision']} is {one['status']} now" for one in entries if one["status"] != one["previous_status"]]
+    said = [f"{counts['pass']} of {len(entries)} answer", *(f"{counts[name]} {name}" for name in ("fail", "inconclusive") if counts[name]), *moved, *errors]
+    answer = {"changed": bool(moved), "entries": entries, "counts": counts, "notes": [one.step.note for one in checked if one.step.note]}
+    told = [f"{one['model']}: {one['message']}" for one in entries if one["verdict"] in bad]
+    return {**answer, "msg": "; ".join([*said, *told]), "failed": bool(bad or errors)}
+
+
+def _entry(checked: Checked) -> dict[str, t.Any]:
+    entry, probed = checked.step.entry, checked.step.probed
+    return {
+        "model": entry["model_name"],
+        "environment": entry["deployment_environment"],
+        "organization": entry["organization_id"],
+        "revision": entry["deployment_revision"],
+        "endpoint": entry["deployment_endpoint"],
+        "verdict": probed.verdict,
+        "message": probed.message,
+        "failures": checked.step.failures,
+        "previous_status": entry["deployment_status"],
+        "status": checked.status,
+    }

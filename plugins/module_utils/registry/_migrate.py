@@ -17,10 +17,10 @@ import zlib
 
 from .._deadline import Deadline
 from .._errors import DeadlineError, InputError
+from ._database import Database
 from ._errors import Lost, RegistryError
-from ._migrations import Migration, Step, way
-from ._session import Session, opened
-from ._target import Target
+from ._migrations import Migration, MigrationStep, way
+from ._session import DatabaseSession, opened
 
 Found = t.TypeVar("Found")
 
@@ -46,7 +46,7 @@ def schema_options() -> dict[str, dict[str, t.Any]]:
 class Migrated:
     before: int
     after: int
-    steps: tuple[Step, ...]
+    steps: tuple[MigrationStep, ...]
 
 
 def lock_keys(database: str, schema: str, table: str) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def _lock_key(name: str) -> int:
 
 
 def migrate(
-    target: Target,
+    database: Database,
     migrations: t.Sequence[Migration],
     wanted: int | None,
     *,
@@ -69,8 +69,8 @@ def migrate(
 ) -> Migrated:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", table):
         raise InputError(f"migrations_table {table!r} is not a plain identifier: lower case letters, digits and underscores")
-    deadline = Deadline(target.timeout)
-    with opened(target, deadline) as session:
+    deadline = Deadline(database.timeout)
+    with opened(database, deadline) as session:
         before = _in_transaction(session, table, _version)
         steps = way(migrations, before, wanted)
         if any(step.direction == "down" for step in steps) and not allow_down:
@@ -83,12 +83,12 @@ def migrate(
     return Migrated(before, after, steps)
 
 
-def _in_transaction(session: Session, table: str, work: t.Callable[[Session, str], Found]) -> Found:
+def _in_transaction(session: DatabaseSession, table: str, work: t.Callable[[DatabaseSession, str], Found]) -> Found:
     session.begin()
-    database = session.query("SELECT current_database(), current_schema()", what="asking for the schema")[0]
-    if database[1] is None:
-        raise RegistryError(f"database {database[0]} has no schema {session.target.schema}; create it, or check schema")
-    for key in lock_keys(str(database[0]), str(database[1]), table):
+    ((name, schema),) = session.query("SELECT current_database(), current_schema()", what="asking for the schema")
+    if schema is None:
+        raise RegistryError(f"database {name} has no schema {session.database.schema}; create it, or check schema")
+    for key in lock_keys(str(name), str(schema), table):
         session.query("SELECT pg_advisory_xact_lock(%s)::text", (key,), what="waiting for another migration to end")
     result = work(session, table)
     try:
@@ -98,8 +98,8 @@ def _in_transaction(session: Session, table: str, work: t.Callable[[Session, str
     return result
 
 
-def _version(session: Session, table: str) -> int:
-    if session.query("SELECT to_regclass(%s)::text", (f"{session.target.schema}.{table}",), what=f"looking for {table}")[0][0] is None:
+def _version(session: DatabaseSession, table: str) -> int:
+    if session.query("SELECT to_regclass(%s)::text", (f"{session.database.schema}.{table}",), what=f"looking for {table}")[0][0] is None:
         return 0
     rows = session.query(_READ.replace("@", table), what=f"reading {table}")
     if not rows:
@@ -110,7 +110,7 @@ def _version(session: Session, table: str) -> int:
     return int(version)
 
 
-def _take(steps: t.Sequence[Step], session: Session, table: str) -> bool:
+def _take(steps: t.Sequence[MigrationStep], session: DatabaseSession, table: str) -> bool:
     """The first of ``steps``, file and version in one transaction: a migration that fails leaves nothing, not even a dirty mark.
 
     False when somebody else, who goes the same way at the same time, has taken it.

@@ -29,7 +29,7 @@ class Migration:
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class MigrationStep:
     """One file to run, and the version that the schema has afterwards; 0 is the empty schema."""
 
     migration: Migration
@@ -70,7 +70,7 @@ def _pair(directory: str, version: int, name: str, files: dict[str, str], found:
     return Migration(version, name, files["up"], files["down"])
 
 
-def way(migrations: t.Sequence[Migration], current: int, wanted: int | None) -> tuple[Step, ...]:
+def way(migrations: t.Sequence[Migration], current: int, wanted: int | None) -> tuple[MigrationStep, ...]:
     """The steps from version ``current`` to ``wanted`` (None: the latest)."""
     versions = [0, *(migration.version for migration in migrations)]
     goal = versions[-1] if wanted is None else wanted
@@ -83,5 +83,5 @@ def way(migrations: t.Sequence[Migration], current: int, wanted: int | None) -> 
         )
     start, end = versions.index(current), versions.index(goal)
     if start <= end:
-        return tuple(Step(migrations[index], "up", versions[index], versions[index + 1]) for index in range(start, end))
-    return tuple(Step(migrations[index - 1], "down", versions[index], versions[index - 1]) for index in range(start, end, -1))
+        return tuple(MigrationStep(migrations[index], "up", versions[index], versions[index + 1]) for index in range(start, end))
+    return tuple(MigrationStep(migrations[index - 1], "down", versions[index], versions[index - 1]) for index in range(start, end, -1))

@@ -10,17 +10,16 @@
 from __future__ import annotations
 
 from .._spec import Context, Params, Result, Spec
-from ._change import change
+from ._change import change, result
+from ._database import database
 from ._options import registry_options
 from ._request import entry_options, request
-from ._result import result
-from ._target import target
 
 SPEC = Spec({**registry_options(), **entry_options()})
 
 
 def run(params: Params, context: Context) -> Result:
-    outcome = change(target(params), request(params), check_mode=context.check_mode)
+    outcome = change(database(params), request(params), check_mode=context.check_mode)
     for note in outcome.plan.notes:
         context.warn(note)
     return result(outcome)

@@ -10,16 +10,16 @@
 from __future__ import annotations
 
 from .._spec import Context, Params, Result, Spec
-from ._check import check, health_options, result
+from ._database import database
+from ._health import check, health_options, result
 from ._options import registry_options
 from ._probe import probe_options
-from ._target import target
 
 SPEC = Spec({**registry_options(), **probe_options(), **health_options()})
 
 
 def run(params: Params, context: Context) -> Result:
-    answer = result(check(target(params), params, check_mode=context.check_mode), params["fail_on"])
+    answer = result(check(database(params), params, check_mode=context.check_mode), params["fail_on"])
     for note in answer["notes"]:
         context.warn(note)
     return answer

@@ -10,17 +10,21 @@
 from __future__ import annotations
 
 from .._spec import Context, Params, Result, Spec
-from . import _table
+from . import _status_table
+from ._database import database
 from ._options import registry_options
 from ._query import query_options, read
-from ._store import plain
-from ._target import target
+from ._sql import plain
 
 SPEC = Spec({**registry_options(), **query_options()})
 
 
-def run(params: Params, _context: Context) -> Result:
+def run(params: Params, context: Context) -> Result:
     if params["what"] == "status":
-        entries = _table.read(target(params), params)
-        return {"changed": False, "status": plain(entries), "table": _table.table(entries)}
-    return {"changed": False, params["what"]: plain(read(target(params), params))}
+        entries = _status_table.read(database(params), params)
+        table = _status_table.table(entries)
+        if params["print_table"]:
+            # In one piece, below the name of the host: any other way of Ansible's puts quotes or dashes before each line.
+            context.say(f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}\n{table}")
+        return {"changed": False, "status": plain(entries), "table": table}
+    return {"changed": False, params["what"]: plain(read(database(params), params))}

@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 from .._spec import Context, Params, Result, Spec
-from ._compare import reconcile, reconcile_options, result
+from ._database import database
 from ._options import registry_options
 from ._probe import probe_options
-from ._target import target
+from ._reconcile import reconcile, reconcile_options, result
 
 SPEC = Spec({**registry_options(), **probe_options(), **reconcile_options()})
 
 
 def run(params: Params, context: Context) -> Result:
-    return result(reconcile(target(params), params, context), params["fail_on"])
+    return result(reconcile(database(params), params, context), params["fail_on"])

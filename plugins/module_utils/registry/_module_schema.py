@@ -10,17 +10,17 @@
 from __future__ import annotations
 
 from .._spec import Context, Params, Result, Spec
+from ._database import database
 from ._migrate import migrate, schema_options
 from ._migrations import load
 from ._options import registry_options
-from ._target import target
 
 SPEC = Spec({**registry_options(), **schema_options()}, required_if=(("state", "version", ["version"]),))
 
 
 def run(params: Params, context: Context) -> Result:
     done = migrate(
-        target(params),
+        database(params),
         load(params["path"]),
         params["version"] if params["state"] == "version" else None,
         table=params["migrations_table"],

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The connection options of the registry's modules; they read like community.postgresql's. Fragment: ``_registry``."""
+"""The connection options of the registry's modules; named like community.postgresql's, without its aliases. Fragment: ``_registry``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import typing as t
 
 def registry_options() -> dict[str, dict[str, t.Any]]:
     return {
-        "login_host": {"type": "str", "aliases": ["host"]},
-        "login_port": {"type": "int", "aliases": ["port"]},
-        "login_user": {"type": "str", "aliases": ["login"]},
+        "login_host": {"type": "str"},
+        "login_port": {"type": "int"},
+        "login_user": {"type": "str"},
         "login_password": {"type": "str", "no_log": True},
-        "login_db": {"type": "str", "aliases": ["db"]},
+        "login_db": {"type": "str"},
         "service": {"type": "str"},
         "ssl_mode": {"type": "str", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]},
         "ca_cert": {"type": "path", "aliases": ["ssl_rootcert"]},

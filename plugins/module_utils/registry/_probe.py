@@ -23,8 +23,8 @@ from ..endpoint import _finding, _options, _route
 from ..endpoint._errors import ProbeError, UnknownError
 from ..endpoint._finding import Finding
 from ..endpoint._verify import verify
-from ._health import Probed
-from ._rows import Row
+from ._health_policy import Probed
+from ._row import Row
 
 Params = t.Mapping[str, t.Any]
 
@@ -36,7 +36,7 @@ _SHARED = ("endpoint_api_key", "endpoint_ca_cert", "endpoint_validate_certs", "a
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class ProbeSubject:
     """What is probed: a release's pods where ``release`` is known, else the URL."""
 
     model: str
@@ -65,17 +65,17 @@ def api(params: Params, deadline: Deadline) -> Client:
     return Client(connect(with_environment({name: params[name] for name in _CLUSTER})), deadline)
 
 
-def of_entry(entry: Row) -> Subject:
-    return Subject(entry["model_name"], entry["deployment_endpoint"], entry["deployment_namespace"] or "", entry["deployment_release"] or "")
+def of_entry(entry: Row) -> ProbeSubject:
+    return ProbeSubject(entry["model_name"], entry["deployment_endpoint"], entry["deployment_namespace"] or "", entry["deployment_release"] or "")
 
 
-def probe_all(subjects: t.Sequence[Subject], params: Params) -> list[Probed]:
+def probe_all(subjects: t.Sequence[ProbeSubject], params: Params) -> list[Probed]:
     """In the order of ``subjects``; each is tried ``attempts`` times until it passes."""
     with concurrent.futures.ThreadPoolExecutor(max(1, min(params["probe_concurrency"], len(subjects) or 1))) as pool:
         return list(pool.map(lambda subject: probe(subject, params), subjects))
 
 
-def probe(subject: Subject, params: Params) -> Probed:
+def probe(subject: ProbeSubject, params: Params) -> Probed:
     failures = 0
     while True:
         found = _once(subject, params)
@@ -88,7 +88,7 @@ def probe(subject: Subject, params: Params) -> Probed:
         time.sleep(params["pause"])
 
 
-def _once(subject: Subject, params: Params) -> Finding:
+def _once(subject: ProbeSubject, params: Params) -> Finding:
     deadline = Deadline(params["request_timeout"] * 2)
     asked = _asked(subject, params)
     try:
@@ -107,7 +107,7 @@ def _once(subject: Subject, params: Params) -> Finding:
     return dataclasses.replace(worst, verdict="inconclusive") if worst.code in _UNCERTAIN else worst
 
 
-def _nothing_runs(subject: Subject, asked: Params, deadline: Deadline) -> str:
+def _nothing_runs(subject: ProbeSubject, asked: Params, deadline: Deadline) -> str:
     """Why no pod can answer, when that is certain."""
     client = api(asked, deadline)
     where = f"Deployment {subject.namespace}/{subject.release}"
@@ -119,7 +119,7 @@ def _nothing_runs(subject: Subject, asked: Params, deadline: Deadline) -> str:
     return "" if ready else f"{where} has no ready pod ({wanted} wanted)"
 
 
-def _asked(subject: Subject, params: Params) -> dict[str, t.Any]:
+def _asked(subject: ProbeSubject, params: Params) -> dict[str, t.Any]:
     """The options of an endpoint's verification with all but a short completion left out."""
     known = {name: option.get("default") for name, option in _options.endpoint_options().items()}
     kind = params["kinds"].get(subject.model) or "chat"

@@ -15,11 +15,11 @@ import typing as t
 
 from .._deadline import Deadline
 from .._errors import InputError
+from ._database import Database
 from ._request import ENVIRONMENTS
 from ._session import opened
+from ._sql import decoded
 from ._status import STATUSES
-from ._store import decoded
-from ._target import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,16 +79,17 @@ def query_options() -> dict[str, dict[str, t.Any]]:
         "revision": strings,
         "organization": strings,
         "superseded": {"type": "bool", "default": False},
+        "print_table": {"type": "bool", "default": False},
         **{name: {"type": "str"} for name in _MOMENTS},
         "limit": {"type": "int", "default": 1000},
         "offset": {"type": "int", "default": 0},
     }
 
 
-def read(target: Target, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+def read(database: Database, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     """The rows of ``what``, sorted and one page of them; raises InputError for moments that are none or belong to another kind."""
     statement, values = _statement(params)
-    with opened(target, Deadline(target.timeout)) as session:
+    with opened(database, Deadline(database.timeout)) as session:
         session.begin()
         found = session.query(statement, values, what="reading the registry")
         session.rollback()
@@ -134,9 +135,9 @@ def _moment(name: str, text: str) -> str:
     return moment.isoformat()
 
 
-def everything(target: Target, environment: str) -> list[dict[str, t.Any]]:
+def everything(database: Database, environment: str) -> list[dict[str, t.Any]]:
     """All rows of an environment, those that are the platform's own among them."""
-    with opened(target, Deadline(target.timeout)) as session:
+    with opened(database, Deadline(database.timeout)) as session:
         session.begin()
         found = session.query(_EVERYTHING, (environment,), what="reading the registry")
         session.rollback()

@@ -5,157 +5,152 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Compares what the registry says, what Helm deployed, and what answers, and names the rule that heals each difference. Pure."""
+"""One reconciliation: reads the registry and the releases, probes, compares, and heals what a rule heals."""
 
 from __future__ import annotations
 
-import collections
+import contextlib
+import dataclasses
 import typing as t
 
-from ._difference import Difference, Release, World, asked, difference, others_routable, pending, place, plain, scope, unknown
-from ._health import Probed
-from ._rows import WHOLE, Row, kept, routable, status, weight
+from .._deadline import Deadline
+from .._errors import Error, InputError
+from .._spec import Context
+from ..lock._module import of_release
+from . import _probe, _releases
+from ._change import change
+from ._change import result as row_result
+from ._database import Database
+from ._differences import Difference, World, differences, needed, place
+from ._query import everything
+from ._request import ENVIRONMENTS, request
+
+Params = t.Mapping[str, t.Any]
+
+OUTCOMES = ("healed", "remaining", "inconclusive")
+API_SECONDS = 60.0
 
 
-def differences(world: World) -> list[Difference]:
-    """Sorted by model; of one row the gravest difference alone, since healing it may settle the others."""
-    found = _duplicates(world)
-    doubled = {(one.model, one.namespace, one.release) for one in found}
-    for row in (row for row in world.rows if kept(row) and routable(row)):
-        if (row["model_name"], *place(row)) not in doubled:
-            found += _of_row(world, row)
-    for release in world.releases.values():
-        if (release.model, release.namespace, release.name) not in doubled:
-            found += _of_release(world, release)
-    return sorted(found, key=lambda one: (one.model, one.kind, one.revision))
+def reconcile_options() -> dict[str, dict[str, t.Any]]:
+    """Options of vllm_registry_reconcile beside those of the registry, the cluster and the probes."""
+    strings: dict[str, t.Any] = {"type": "list", "elements": "str"}
+    return {
+        "environment": {"type": "str", "required": True, "choices": list(ENVIRONMENTS)},
+        "namespaces": {**strings, "default": []},
+        "model": strings,
+        "charts": {**strings, "default": ["vllm-deployment"]},
+        "releases": {"type": "bool", "default": True},
+        "endpoints": {"type": "dict", "default": {}},
+        "fix": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
+        "lock_wait_timeout": {"type": "int", "default": 150},
+        "actor": {"type": "str"},
+        "correlation_id": {"type": "str"},
+        "fail_on": {**strings, "choices": list(OUTCOMES), "default": list(OUTCOMES)},
+    }
 
 
-def needed(rows: t.Sequence[Row], releases: t.Mapping[tuple[str, str], Release]) -> tuple[list[Row], list[Release]]:
-    """What must be probed: entries that routers send to, and releases that should serve."""
-    return [row for row in rows if kept(row) and routable(row)], [release for release in releases.values() if release.replicas > 0]
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """A difference and what became of it."""
+
+    difference: Difference
+    outcome: str
+    error: str = ""
+    diff: dict[str, t.Any] | None = None
 
 
-def _duplicates(world: World) -> list[Difference]:
-    """Two routable rows for one thing: of one release, which runs one revision, or beside a row of the platform's own."""
-    groups: dict[tuple[t.Any, ...], list[Row]] = collections.defaultdict(list)
-    for row in world.rows:
-        if routable(row) and row["model_name"]:
-            groups[scope(row)].append(row)
-    found = []
-    for rows in groups.values():
-        ours = [row for row in rows if kept(row)]
-        places = collections.Counter(place(row) for row in ours if row["deployment_release"])
-        shared = [row for row in ours if places[place(row)] > 1]
-        if shared:
-            found.append(_shared(world, shared))
-        elif len(rows) > max(1, len(ours)):
-            found.append(_beside(rows, ours))
-    return found
+def reconcile(database: Database, params: Params, context: Context) -> list[Settled]:
+    if params["attempts"] < 1:
+        raise InputError("attempts must be at least 1")
+    found = differences(_look(database, params))
+    return [_settle(database, params, one, context) for one in found]
 
 
-def _shared(world: World, rows: t.Sequence[Row]) -> Difference:
-    """A release runs one revision: of several that claim to be it, the one that it runs is right."""
-    release = world.releases.get(place(rows[0]))
-    right = [row for row in rows if release and row["deployment_revision"] == release.revision]
-    text = f"{len(rows)} revisions are routable at release {place(rows[0])[1]}, which runs one: {_listed(rows)}"
-    if len(right) != 1:
-        return difference("duplicate", rows[0], f"{text}; none of them is what runs: run the playbook register")
-    request = {**asked(right[0], status(right[0])), "weight": WHOLE}
-    return difference("duplicate", right[0], f"{text}; {right[0]['deployment_revision']} is what runs", request)
+def _look(database: Database, params: Params) -> World:
+    """The registry is read first: what is deployed meanwhile then shows as a release without a row, never as a row without a release."""
+    models = params["model"] or []
+    rows = [row for row in everything(database, params["environment"]) if not models or row["model_name"] in models]
+    namespaces = {*params["namespaces"], *(namespace for namespace, release in map(place, rows) if namespace and release)}
+    releases: _releases.Places = {}
+    unseen: dict[str, str] = {}
+    if params["releases"]:
+        client = _probe.api(params, Deadline(API_SECONDS))
+        releases, unseen = _releases.read(client, namespaces, params["environment"], params["charts"])
+        releases = {where: release for where, release in releases.items() if not models or release.model in models}
+    routed, running = needed(rows, releases)
+    subjects = [*map(_probe.of_entry, routed), *(_probe.ProbeSubject(one.model, one.endpoint, one.namespace, one.name) for one in running)]
+    # A row and the release behind it are asked once.
+    asked = list(dict.fromkeys(subjects))
+    answers = dict(zip(asked, _probe.probe_all(asked, params), strict=True))
+    probes = [answers[subject] for subject in subjects]
+    return World(
+        environment=params["environment"],
+        rows=rows,
+        releases=releases,
+        row_probes={str(row["deployment_id"]): probed for row, probed in zip(routed, probes, strict=False)},
+        release_probes={(one.namespace, one.name): probed for one, probed in zip(running, probes[len(routed) :], strict=True)},
+        unseen=unseen,
+        endpoints=params["endpoints"],
+        compares_releases=params["releases"],
+        force=params["force"],
+    )
 
 
-def _beside(rows: t.Sequence[Row], ours: t.Sequence[Row]) -> Difference:
-    """Routers do not see a platform's own row, older readers of the table do: registering one of ours again makes it step down."""
-    text = f"{len(rows)} rows are routable, {len(rows) - len(ours)} of them without the registry: {_listed(rows)}"
-    if not ours:
-        return difference("duplicate", rows[0], f"{text}; run the playbook register, which takes one over")
-    return difference("duplicate", ours[0], text, {**asked(ours[0], status(ours[0])), "weight": weight(ours[0])})
+def _settle(database: Database, params: Params, found: Difference, context: Context) -> Settled:
+    if not found.certain:
+        return Settled(found, "inconclusive")
+    if found.request is None or not params["fix"]:
+        return Settled(found, "remaining")
+    said = {name: params[name] for name in ("actor", "correlation_id") if params[name]}
+    try:
+        with _locked(params, found, context):
+            outcome = change(database, request({**found.request, **said}), check_mode=context.check_mode)
+    except Error as error:
+        return Settled(found, "remaining", str(error))
+    return Settled(found, "healed", diff=row_result(outcome)["diff"])
 
 
-def _listed(rows: t.Sequence[Row]) -> str:
-    return ", ".join(str(row["deployment_revision"] or "one without a revision") for row in rows)
+@contextlib.contextmanager
+def _locked(params: Params, found: Difference, context: Context) -> t.Iterator[None]:
+    """Nobody deploys, promotes or rolls this release back meanwhile. Whoever did while we waited has raised the row's version."""
+    if context.check_mode or not (found.release and found.namespace and params["releases"]):
+        yield
+        return
+    wait = params["lock_wait_timeout"]
+    client = _probe.api(params, Deadline(wait + API_SECONDS))
+    lock = of_release(client, found.namespace, found.release, context, reason="reconcile")
+    lock.acquire(Deadline(wait), lambda _text: None)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _of_row(world: World, row: Row) -> list[Difference]:
-    probed, release = world.probed(row), world.releases.get(place(row))
-    if row["deployment_release"] and release is None and world.compares_releases:
-        return [_without_release(world, row, probed)]
-    if release is not None and release.revision and release.revision != row["deployment_revision"]:
-        return [_other_revision(world, row, release)]
-    meant = world.endpoints.get(row["model_name"]) or (release.endpoint if release else "")
-    if meant and plain(row["deployment_endpoint"]) != plain(meant):
-        return [_wrong_endpoint(world, row, meant, release)]
-    if probed.verdict == "inconclusive":
-        return [unknown("dead", row, probed.message)]
-    return [_dead(world, row, probed)] if probed.verdict == "fail" else []
+def result(settled: t.Sequence[Settled], fail_on: t.Collection[str]) -> dict[str, t.Any]:
+    """The module's result; what ``fail_on`` lists fails it, with every difference in the message."""
+    counts = {outcome: sum(1 for one in settled if one.outcome == outcome) for outcome in OUTCOMES}
+    lines = [f"{one.difference.kind} ({one.outcome}): {_name(one.difference)}: {one.difference.message}{_after(one)}" for one in settled]
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    return {
+        "changed": counts["healed"] > 0,
+        "failed": any(counts[outcome] for outcome in fail_on),
+        "differences": [_entry(one) for one in settled],
+        "counts": counts,
+        "diff": [{**one.diff, "before_header": _name(one.difference), "after_header": _name(one.difference)} for one in settled if one.diff],
+        "msg": f"{len(settled)} differences: {summary}; {'; '.join(lines)}" if settled else "the registry, the releases and the endpoints agree",
+    }
 
 
-def _without_release(world: World, row: Row, probed: Probed) -> Difference:
-    namespace, name = place(row)
-    if namespace in world.unseen:
-        return unknown("orphan", row, f"the releases of namespace {namespace} could not be read: {world.unseen[namespace]}")
-    text = f"Helm has no deployed release {name} in namespace {namespace}"
-    if probed.verdict == "inconclusive":
-        return unknown("orphan", row, f"{text}, and whether its endpoint answers could not be found out: {probed.message}")
-    if probed.verdict == "pass":
-        return difference("orphan", row, f"{text}, but its endpoint answers: say by endpoints or releases: false that it is delivered some other way")
-    if not world.releases and not world.force and len({place(one) for one in world.rows if kept(one) and routable(one)}) > 1:
-        return difference("orphan", row, f"{text}, nor any other: is this the right cluster? force heals it if it is")
-    return difference("orphan", row, f"{text}, and {probed.message}", asked(row, "failed", f"{text}; {probed.message}"))
+def _entry(settled: Settled) -> dict[str, t.Any]:
+    found = settled.difference
+    entry = {name: getattr(found, name) for name in ("kind", "model", "environment", "revision", "release", "namespace", "message")}
+    return {**entry, "outcome": settled.outcome, "error": settled.error, "heals": found.request is not None}
 
 
-def _other_revision(world: World, row: Row, release: Release) -> Difference:
-    text = f"routers are told revision {row['deployment_revision']}, and release {release.name} runs {release.revision}"
-    known = _named(world, release)
-    if known is not None and status(known) == "superseded" and world.of_release(release).verdict == "pass":
-        return difference("wrong_revision", known, f"{text}, which was verified before and answers", asked(known, "ready"))
-    return difference("wrong_revision", row, f"{text}, which no verification has passed: run the playbook register, or roll back")
+def _name(found: Difference) -> str:
+    return f"{found.model} {found.revision}".strip()
 
 
-def _wrong_endpoint(world: World, row: Row, meant: str, release: Release | None) -> Difference:
-    text = f"its endpoint is {row['deployment_endpoint']} and should be {meant}"
-    probed = world.of_release(release) if release else Probed("inconclusive", "")
-    if probed.verdict == "inconclusive":
-        return difference("wrong_endpoint", row, f"{text}; whether that answers is not known")
-    if probed.verdict == "fail":
-        return difference("wrong_endpoint", row, f"{text}, which does not answer either: {probed.message}")
-    return difference("wrong_endpoint", row, f"{text}, which answers", {**asked(row, status(row)), "endpoint": meant})
-
-
-def _dead(world: World, row: Row, probed: Probed) -> Difference:
-    """Out of the routing where another revision answers; else it stays, degraded, as requests would be refused for certain."""
-    others = [
-        one
-        for one in world.rows
-        if one is not row and kept(one) and routable(one) and weight(one) > 0 and scope(one) == scope(row)
-        if world.probed(one).verdict == "pass"
-    ]
-    if others:
-        return difference("dead", row, f"{probed.message}; {others[0]['deployment_revision']} answers", asked(row, "failed", probed.message))
-    if status(row) == "degraded":
-        return difference("dead", row, f"{probed.message}; it is the only one, and degraded already: look at its pods, deploy, or disable it")
-    return difference("dead", row, f"{probed.message}; it is the only one", asked(row, "degraded", probed.message))
-
-
-def _of_release(world: World, release: Release) -> list[Difference]:
-    """A running release that no entry tells of. A pending, deploying, failed or disabled entry tells of it: somebody decided that."""
-    row = _named(world, release)
-    probed = world.of_release(release)
-    routed = [one for one in world.rows if kept(one) and routable(one) and place(one) == (release.namespace, release.name)]
-    if row is None:
-        answers = {"pass": "answers", "fail": "does not answer", "inconclusive": "may or may not answer"}[probed.verdict]
-        text = f"release {release.name} runs revision {release.revision or 'without a name'}, which {answers} and has no row"
-        heal = pending(release) if release.revision else None
-        next_step = "run the playbook register, which verifies it first"
-        about = (release.model, release.environment, release.revision)
-        return [Difference("unregistered", *about, f"{text}: {next_step}", release.name, release.namespace, request=heal)]
-    if status(row) == "superseded" and not routed and probed.verdict == "pass" and not others_routable(world, row):
-        text = f"release {release.name} runs {release.revision}, which was verified before and answers, and nothing is routable"
-        return [difference("unrouted", row, text, asked(row, "ready"))]
-    return []
-
-
-def _named(world: World, release: Release) -> Row | None:
-    """The row of what the release runs."""
-    rows = [row for row in world.rows if kept(row) and row["model_name"] == release.model and row["deployment_revision"] == release.revision]
-    return next((row for row in rows if row["deployment_release"] in (None, release.name)), None)
+def _after(settled: Settled) -> str:
+    return f" ({settled.error})" if settled.error else ""

@@ -13,7 +13,7 @@ import typing as t
 
 from ..cluster._client import ApiError, Client, Unreachable
 from ..release import _history
-from ._difference import Release
+from ._differences import Release
 
 DEFAULT_PORT = 8000
 

@@ -67,7 +67,7 @@ def entry_options() -> dict[str, dict[str, t.Any]]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class EntryRequest:
     """``columns`` holds what was given of the essential columns, ``accompanying`` of the others, ``said`` what only the event keeps."""
 
     state: str
@@ -87,7 +87,7 @@ class Request:
         return f"{self.model} in {self.environment}"
 
 
-def request(params: t.Mapping[str, t.Any]) -> Request:
+def request(params: t.Mapping[str, t.Any]) -> EntryRequest:
     for name in _PATTERNS:
         _check_pattern(name, params.get(name))
     if params.get("organization") == "":
@@ -103,7 +103,7 @@ def request(params: t.Mapping[str, t.Any]) -> Request:
         raise InputError(
             f"state {state} takes no {', '.join(sorted(option for option, column in ESSENTIAL.items() if column in columns))}: those belong to state present"
         )
-    return Request(
+    return EntryRequest(
         state=state,
         model=params["model"],
         environment=params["environment"],

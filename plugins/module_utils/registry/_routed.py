@@ -9,18 +9,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 import typing as t
 
-from .._deadline import Deadline, backoff
-from ._errors import Conflict, Lost
+from .._deadline import Deadline
+from ._database import Database
+from ._retry import retried
 from ._session import opened
-from ._target import Target
 
 _ROUTED = "SELECT event_id, propagation_seconds::float8, recorded FROM model_registry_routed(%s::bigint, %s::float8, %s::text, %s::jsonb)"
-ATTEMPTS = 4
 
 
 class Recorded(t.NamedTuple):
@@ -31,22 +29,19 @@ class Recorded(t.NamedTuple):
     new: bool
 
 
-def record(target: Target, event_id: int, router: str, first_right: float, said: t.Mapping[str, t.Any]) -> Recorded:
+def record(database: Database, event_id: int, router: str, first_right: float, said: t.Mapping[str, t.Any]) -> Recorded:
     """``first_right`` is the ``time.monotonic()`` of the first right answer.
 
     Both ends are told by the database's clock; ours only says how long ago the answer came.
     """
-    deadline, delays = Deadline(target.timeout), backoff(0.05, 0.5)
-    for attempt in itertools.count(1):
-        try:
-            with opened(target, deadline, patient=attempt > 1) as session:
-                session.begin()
-                values = (event_id, time.monotonic() - first_right, router, json.dumps(dict(said)))
-                ((recorded, seconds, new),) = session.query(_ROUTED, values, what=f"recording that {router} follows event {event_id}")
-                session.commit()
-                return Recorded(int(recorded), float(seconds), bool(new))
-        except (Conflict, Lost):
-            if attempt >= ATTEMPTS or deadline.remaining() < 1:
-                raise
-            time.sleep(next(delays))
-    raise AssertionError("unreachable")
+    deadline = Deadline(database.timeout)
+
+    def attempt(patient: bool) -> Recorded:
+        with opened(database, deadline, patient=patient) as session:
+            session.begin()
+            values = (event_id, time.monotonic() - first_right, router, json.dumps(dict(said)))
+            ((recorded, seconds, new),) = session.query(_ROUTED, values, what=f"recording that {router} follows event {event_id}")
+            session.commit()
+            return Recorded(int(recorded), float(seconds), bool(new))
+
+    return retried(deadline, attempt, attempts=4, longest_pause=0.5)

@@ -18,19 +18,19 @@ import typing as t
 from .._deadline import Deadline, backoff
 from .._errors import DeadlineError
 from . import _driver
+from ._database import Database
 from ._errors import Lost, RegistryError, connect_error, not_granted, statement_error
-from ._target import Target
 
 T = t.TypeVar("T")
 _Outcome = tuple[bool, t.Any]
 
 
-class Session:
+class DatabaseSession:
     """``connect``, ``query`` and ``commit`` run in a thread of their own: keepalives, ``tcp_user_timeout`` and
     ``statement_timeout`` together do not end a call behind a proxy that swallows packets; leaving the thread behind does."""
 
-    def __init__(self, target: Target, deadline: Deadline, driver: _driver.Driver | None = None) -> None:
-        self.target = target
+    def __init__(self, database: Database, deadline: Deadline, driver: _driver.Driver | None = None) -> None:
+        self.database = database
         self.deadline = deadline
         self._driver = driver or _driver.driver()
         self._connection: t.Any = None
@@ -38,19 +38,19 @@ class Session:
         self._work: queue.SimpleQueue[tuple[t.Callable[[], t.Any], queue.SimpleQueue[_Outcome]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True, name="registry").start()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> DatabaseSession:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
     def connect(self) -> None:
-        parameters = dict(self.target.parameters)
+        parameters = dict(self.database.parameters)
         parameters.setdefault("connect_timeout", max(2, int(self.deadline.remaining())))
         try:
-            self._connection = self._call(f"connecting to {self.target.place()}", lambda: self._driver.connect(parameters))
+            self._connection = self._call(f"connecting to {self.database.place()}", lambda: self._driver.connect(parameters))
         except self._driver.error as error:
-            raise connect_error(error, self.target) from error
+            raise connect_error(error, self.database) from error
 
     def query(self, sql: str, values: t.Sequence[t.Any] = (), *, what: str, limit: float | None = None) -> _driver.Rows:
         return self._execute(sql, values, what, limit)[0]
@@ -62,12 +62,12 @@ class Session:
         self.query(
             "SELECT set_config('search_path', %s, true), set_config('statement_timeout', %s, true), "
             "set_config('idle_in_transaction_session_timeout', %s, true)",
-            (self.target.schema, str(int(left * 1000)), str(int(min(left / 3, 5) * 1000))),
+            (self.database.schema, str(int(left * 1000)), str(int(min(left / 3, 5) * 1000))),
             what="opening a transaction",
         )
 
     def forbidden(self, message: str, what: str) -> RegistryError:
-        return RegistryError(f"{what} failed: {not_granted(message, self.target)}")
+        return RegistryError(f"{what} failed: {not_granted(message, self.database)}")
 
     def commit(self, limit: float | None = None) -> None:
         """Raises Lost when the answer did not come: the change may have happened."""
@@ -76,7 +76,7 @@ class Session:
         except DeadlineError as error:
             raise Lost(str(error)) from error
         if tag != "COMMIT":
-            raise Lost(f"{self.target.place()} answered COMMIT with {tag or 'nothing'}")
+            raise Lost(f"{self.database.place()} answered COMMIT with {tag or 'nothing'}")
 
     def rollback(self) -> None:
         self._execute("ROLLBACK", (), "rolling back", None)
@@ -95,7 +95,7 @@ class Session:
         try:
             return self._call(what, lambda: self._driver.execute(self._connection, sql, values), limit)
         except self._driver.error as error:
-            raise statement_error(error, self.target, what) from error
+            raise statement_error(error, self.database, what) from error
 
     def _call(self, what: str, function: t.Callable[[], T], limit: float | None = None) -> T:
         seconds = self.deadline.limit(self.deadline.seconds if limit is None else limit, what)
@@ -107,7 +107,7 @@ class Session:
             self._silent = True
             self.close()
             raise DeadlineError(
-                f"{self.target.place()} did not answer within {self.deadline.seconds:g} s while {what}; check the database and the network, or raise timeout"
+                f"{self.database.place()} did not answer within {self.deadline.seconds:g} s while {what}; check the database and the network, or raise timeout"
             ) from None
         if succeeded:
             return t.cast(T, value)
@@ -122,10 +122,10 @@ class Session:
 
 
 @contextlib.contextmanager
-def opened(target: Target, deadline: Deadline, *, patient: bool = False) -> t.Iterator[Session]:
+def opened(database: Database, deadline: Deadline, *, patient: bool = False) -> t.Iterator[DatabaseSession]:
     """A connected session. ``patient`` waits for a server that is restarting; else the first refusal is told at once."""
     for pause in backoff(0.05, 0.5):
-        session = Session(target, deadline)
+        session = DatabaseSession(database, deadline)
         try:
             session.connect()
             break

@@ -15,8 +15,8 @@ from .._deadline import Deadline
 from .._errors import Error
 from .._spec import Context, Params, Result, Spec
 from ..registry import _routed
+from ..registry._database import database
 from ..registry._options import registry_options
-from ..registry._target import target
 from ._options import asking, routing_options
 from ._prove import Asking, Proof, prove, report
 
@@ -37,7 +37,7 @@ def _record(params: t.Mapping[str, t.Any], asked: Asking, proof: Proof, context:
         return {}
     given = {name: params[name] for name in ("actor", "correlation_id", "git_commit") if params[name]}
     try:
-        recorded = _routed.record(target(params), params["event_id"], asked.transport.where, proof.first_right, given)
+        recorded = _routed.record(database(params), params["event_id"], asked.way.where, proof.first_right, said)
     except Error as error:
         context.warn(f"{params['model']} is routed, but this could not be recorded as an event: {error}")
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _migrate, _migrations, _request, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _database, _migrate, _migrations, _request
 
 from tests.ansible import ROOT, Ran, environment, run
 from tests.integration.registry.postgres import Cluster, Database, forget, installations
@@ -90,7 +90,7 @@ def migrations() -> tuple[_migrations.Migration, ...]:
 
 
 def migrate(database: Database, version: int | None = None, **more: t.Any) -> _migrate.Migrated:
-    return _migrate.migrate(_target.target(database.options("vllm_migrator"), {}), migrations(), version, allow_down=True, **more)
+    return _migrate.migrate(_database.database(database.options("vllm_migrator"), {}), migrations(), version, allow_down=True, **more)
 
 
 def entry(**more: t.Any) -> dict[str, t.Any]:
@@ -107,12 +107,12 @@ def entry(**more: t.Any) -> dict[str, t.Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def change(database: Database, *, check_mode: bool = False, connection: dict[str, t.Any] | None = None, **more: t.Any) -> _change.Outcome:
-    target = _target.target({**database.options(), **(connection or {})}, {})
+def change(database: Database, *, check_mode: bool = False, connection: dict[str, t.Any] | None = None, **more: t.Any) -> _change.Changed:
+    target = _database.database({**database.options(), **(connection or {})}, {})
     return _change.change(target, _request.request(entry(**more)), check_mode=check_mode)
 
 
-def verb(database: Database, state: str, **more: t.Any) -> _change.Outcome:
+def verb(database: Database, state: str, **more: t.Any) -> _change.Changed:
     """absent, enabled or disabled."""
     return change(database, state=state, **{"endpoint": None, "revision": None, **more})
 

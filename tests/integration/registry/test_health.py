@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _check, _probe, _query, _table, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _database, _health, _probe, _query, _status_table
 
 from tests.integration.registry.conftest import change, ran, verb
 from tests.integration.registry.postgres import Database
@@ -18,15 +18,15 @@ LOCAL = ["127.0.0.0/8"]
 
 
 def options(**more: t.Any) -> dict[str, t.Any]:
-    spec = {**_probe.probe_options(), **_check.health_options()}
+    spec = {**_probe.probe_options(), **_health.health_options()}
     known = {name: option.get("default") for name, option in spec.items()}
     return {**known, "environment": "staging", "allowed_networks": LOCAL, "pause": 0.01, "request_timeout": 10.0, **more}
 
 
 def checked(registry: Database, *, check_mode: bool = False, **more: t.Any) -> dict[str, t.Any]:
     params = options(**more)
-    target = _target.target(registry.options(), {})
-    answer: dict[str, t.Any] = _check.result(_check.check(target, params, check_mode=check_mode), params["fail_on"])
+    target = _database.database(registry.options(), {})
+    answer: dict[str, t.Any] = _health.result(_health.check(target, params, check_mode=check_mode), params["fail_on"])
     return answer
 
 
@@ -128,7 +128,7 @@ def test_a_revision_that_came_meanwhile_is_not_given_the_old_ones_failures(regis
 
 def read(registry: Database, **more: t.Any) -> list[dict[str, t.Any]]:
     known = {name: option.get("default") for name, option in _query.query_options().items()}
-    rows: list[dict[str, t.Any]] = _query.read(_target.target(registry.options("vllm_reader"), {}), {**known, **more})
+    rows: list[dict[str, t.Any]] = _query.read(_database.database(registry.options("vllm_reader"), {}), {**known, **more})
     return rows
 
 
@@ -178,7 +178,7 @@ def test_the_status_playbook_prints_model_by_environment_as_reader(registry: Dat
     done = ran(registry, "vllm_reader", "ansible-playbook", "playbooks/status.yml", ANSIBLE_LOCALHOST_WARNING="false")
     assert done.code == 0, done.text
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith(("MODEL", "llama"))]
-    assert lines[0] == " ".join(_table.COLUMNS).split()
+    assert lines[0] == " ".join(_status_table.COLUMNS).split()
     assert lines[1][:6] == ["llama-3-8b", "staging", "rev-b", "disabled", "(incident)", "100"]
     assert lines[2][:6] == ["llama-3-8b", "production", "rev-p", "ready", "100", "%"]
     assert len(lines) == 3
@@ -190,16 +190,17 @@ def test_the_table_shows_organisations_failures_and_superseded_revisions(registr
     change(registry, revision="rev-a", organization="north")
     change(registry, revision="rev-b", organization="north", endpoint="127.0.0.1:1")
     checked(registry)
-    rows = _table.read(_target.target(registry.options("vllm_reader"), {}), {"environment": None, "model": [], "organization": ["north"], "superseded": True})
-    lines = _table.table(rows).splitlines()
-    assert lines[0].split()[0] == "ORGANISATION"
+    reader = _database.database(registry.options("vllm_reader"), {})
+    rows = _status_table.read(reader, {"environment": None, "model": [], "organization": ["north"], "superseded": True})
+    lines = _status_table.table(rows).splitlines()
+    assert lines[0].split()[0] == "ORGANIZATION"
     assert ["rev-b" in lines[1], "failed 1x" in lines[1], "superseded" in lines[2]] == [True, True, True]
-    assert _table.table([]) == "the registry has no such entry"
+    assert _status_table.table([]) == "the registry has no such entry"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(None, "?"), (-5, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3660, "1h1m"), (90_000, "1d1h")])
 def test_ages_are_told_in_their_largest_units(seconds: float | None, text: str) -> None:
-    assert _table.age(seconds) == text
+    assert _status_table.age(seconds) == text
 
 
 def test_the_health_playbook_checks_the_environment_of_the_inventory(registry: Database) -> None:

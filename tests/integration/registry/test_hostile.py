@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _plan, _request, _session, _store, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _database, _plan, _request, _session, _sql
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ OPTIONS = {
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_string_is_stored_exactly_or_refused_in_words(registry: Database, monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     """On one connection, with a transaction for each that is rolled back after the row was read."""
-    target = _target.target(registry.options(timeout=600.0), {})
+    target = _database.database(registry.options(timeout=600.0), {})
     counts = {"stored": 0, "refused": 0}
     statements: set[str] = set()
     with _session.opened(target, Deadline(600)) as session:
@@ -74,16 +74,16 @@ def test_a_string_is_stored_exactly_or_refused_in_words(registry: Database, monk
     assert registry.query("SELECT count(*) FROM model_registry_entries") == [(0,)]
 
 
-def asked(option: str, text: str) -> tuple[_request.Request | None, str]:
+def asked(option: str, text: str) -> tuple[_request.EntryRequest | None, str]:
     try:
         return _request.request({**entry(), "status": "failed", option: text}), ""
     except InputError as error:
         return None, str(error)
 
 
-def written(session: _session.Session, request: _request.Request) -> dict[str, t.Any]:
+def written(session: _session.DatabaseSession, request: _request.EntryRequest) -> dict[str, t.Any]:
     session.begin()
-    store = _store.Store(session, request)
+    store = _sql.Store(session, request)
     store.lock()
     for write in _plan.plan(request, store.rows()).writes:
         store.write(write)

@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error, InputError
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _migrate, _migrations, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _database, _migrate, _migrations
 from ansible_collections.inference.vllm.plugins.module_utils.registry._errors import RegistryError
 
 from tests.integration.registry.conftest import GRANTS, MIGRATIONS, ROOT, change, migrate, migrations, prepared
@@ -146,7 +146,7 @@ def test_a_platforms_table_of_another_shape_is_refused_in_words(blank: Database)
 def test_a_migration_that_fails_leaves_nothing(blank: Database, tmp_path: pathlib.Path) -> None:
     (tmp_path / "20260101000000_half.up.sql").write_text("CREATE TABLE half (id int); SELECT 1 / 0;", encoding="ascii")
     (tmp_path / "20260101000000_half.down.sql").write_text("DROP TABLE half;", encoding="ascii")
-    target = _target.target(blank.options("vllm_migrator"), {})
+    target = _database.database(blank.options("vllm_migrator"), {})
     with pytest.raises(RegistryError, match=r"migration 20260101000000_half.up failed: division by zero"):
         _migrate.migrate(target, _migrations.load(str(tmp_path)), None)
     assert blank.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
@@ -170,7 +170,7 @@ def test_somebody_who_went_another_way_meanwhile_is_told(blank: Database, monkey
 
 def test_going_down_needs_to_be_said(registry: Database) -> None:
     with pytest.raises(RegistryError, match=r"reverses 1 migrations and loses what they hold; set allow_down"):
-        _migrate.migrate(_target.target(registry.options("vllm_migrator"), {}), migrations(), migrations()[-2].version)
+        _migrate.migrate(_database.database(registry.options("vllm_migrator"), {}), migrations(), migrations()[-2].version)
 
 
 def test_a_dirty_a_newer_and_an_unknown_schema_are_refused_in_words(own: Database) -> None:
@@ -269,7 +269,7 @@ def test_ours_waits_for_a_migration_that_runs(registry: Database) -> None:
         with registry.connect("vllm_migrator") as holder:
             holder.execute("SELECT pg_advisory_lock(%s)", (key,))
             with pytest.raises(Error, match="waiting for another migration to end"):
-                _migrate.migrate(_target.target(registry.options("vllm_migrator", timeout=1.0), {}), migrations(), None)
+                _migrate.migrate(_database.database(registry.options("vllm_migrator", timeout=1.0), {}), migrations(), None)
 
 
 @pytest.fixture

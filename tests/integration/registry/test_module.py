@@ -11,7 +11,7 @@ import typing as t
 import psycopg
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error, InputError
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _driver, _query, _result, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _database, _driver, _query
 from ansible_collections.inference.vllm.plugins.module_utils.registry._errors import RegistryError
 
 from tests.integration.registry.conftest import change, entry, verb
@@ -36,7 +36,7 @@ def statuses(database: Database) -> dict[str, tuple[str, int]]:
 
 def test_a_registration_makes_one_row_and_one_event(registry: Database) -> None:
     outcome = change(registry, bundle=BUNDLE, bundle_content={"image": "x"}, verification={"verdict": "pass"}, actor="ada", git_commit="0123abc")
-    answer = _result.result(outcome)
+    answer = _change.result(outcome)
     assert answer["changed"]
     assert answer["version"] == 1
     assert answer["routable"]
@@ -72,7 +72,7 @@ def test_every_essential_option_counts_as_a_change(registry: Database, option: s
     change(registry)
     outcome = change(registry, **{option: value})
     assert outcome.changed
-    assert _result.result(outcome)["version"] == 2
+    assert _change.result(outcome)["version"] == 2
     assert not change(registry, **{option: value}).changed
 
 
@@ -84,7 +84,7 @@ def test_a_new_revision_supersedes_the_one_before_in_one_transaction(registry: D
         "SELECT action, deployment_revision, previous_revision, previous_bundle, change_id::text FROM model_deployment_events ORDER BY event_id"
     )
     assert [event[:4] for event in events[1:]] == [("superseded", "rev-a", "rev-a", BUNDLE), ("registered", "rev-b", "rev-a", BUNDLE)]
-    assert events[1][4] == events[2][4] == _result.result(outcome)["change_id"]
+    assert events[1][4] == events[2][4] == _change.result(outcome)["change_id"]
 
 
 def test_weight_of_a_new_revision_is_taken_from_the_one_before(registry: Database) -> None:
@@ -170,7 +170,7 @@ def test_an_expected_version_that_passed_is_refused(registry: Database) -> None:
 def test_check_mode_foretells_and_writes_nothing(registry: Database) -> None:
     change(registry)
     before, log = row_state(registry), registry.query("SELECT pg_current_wal_insert_lsn()")
-    answer = _result.result(change(registry, check_mode=True, revision="rev-b"))
+    answer = _change.result(change(registry, check_mode=True, revision="rev-b"))
     assert row_state(registry) == before
     assert registry.query("SELECT pg_current_wal_insert_lsn()") == log
     assert answer["changed"]
@@ -303,10 +303,10 @@ def test_a_refusal_waits_for_the_change_that_turns_it_round(registry: Database) 
 def test_entries_are_read_by_filters_in_order_and_by_pages(registry: Database) -> None:
     for model, environment, revision in (("m-b", "staging", "r1"), ("m-a", "production", "r1"), ("m-a", "staging", "r1"), ("m-a", "staging", "r2")):
         change(registry, model=model, environment=environment, revision=revision)
-    target = _target.target(registry.options("vllm_reader"), {})
+    target = _database.database(registry.options("vllm_reader"), {})
 
     def read(limit: int = 10, offset: int = 0, **filters: t.Any) -> list[tuple[str, str, str]]:
-        found = _query.entries(target, filters, limit=limit, offset=offset)
+        found = _query.read(target, {"what": "entries", **filters, "limit": limit, "offset": offset})
         return [(row["model_name"], row["deployment_environment"], row["deployment_revision"]) for row in found]
 
     everything = [("m-a", "production", "r1"), ("m-a", "staging", "r2"), ("m-a", "staging", "r1"), ("m-b", "staging", "r1")]

@@ -11,7 +11,7 @@ import typing as t
 
 import psycopg
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _driver, _request, _session, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _database, _driver, _request, _session
 from ansible_collections.inference.vllm.plugins.module_utils.registry._errors import RegistryError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -77,12 +77,12 @@ class Server:
                 os.chown(self.folder / file, NOBODY, NOBODY)
         configure(self.database.cluster, ssl_cert_file=str(self.folder / "server.crt"), ssl_key_file=str(self.folder / "server.key"), ssl="on")
 
-    def change(self, environ: dict[str, str], **options: t.Any) -> _change.Outcome:
+    def change(self, environ: dict[str, str], **options: t.Any) -> _change.Changed:
         given = {**self.database.environ(), "PGHOST": HOST, "PGHOSTADDR": "127.0.0.1", **environ}
         with pytest.MonkeyPatch.context() as patched:
             for name, value in given.items():
                 patched.setenv(name, value)
-            return _change.change(_target.target({"timeout": 15.0, **options}), _request.request(entry()))
+            return _change.change(_database.database({"timeout": 15.0, **options}), _request.request(entry()))
 
 
 def configure(cluster: Cluster, **settings: str) -> None:
@@ -192,5 +192,5 @@ def test_a_password_file_is_enough(registry: Database, tmp_path: pathlib.Path, m
     for name, value in {**given, "PGPASSFILE": str(file)}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("PGPASSWORD", raising=False)
-    assert _change.change(_target.target({}), _request.request(entry())).changed
+    assert _change.change(_database.database({}), _request.request(entry())).changed
     assert psycopg.pq.version() >= 130000

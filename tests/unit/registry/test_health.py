@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry._health import Policy, Probed, Step, decide
-from ansible_collections.inference.vllm.plugins.module_utils.registry._rows import WHOLE, Row
+from ansible_collections.inference.vllm.plugins.module_utils.registry._health_policy import HealthPolicy, HealthStep, Probed, decide
+from ansible_collections.inference.vllm.plugins.module_utils.registry._row import WHOLE, Row
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,12 +28,12 @@ def entry(revision: str = "a", status: str = "ready", failures: int = 0, weight:
     }
 
 
-def one(row: Row, probed: Probed, policy: Policy | None = None, *others: tuple[Row, Probed]) -> Step:
-    return t.cast(Step, decide([(row, probed), *others], policy or Policy())[0])
+def one(row: Row, probed: Probed, policy: HealthPolicy | None = None, *others: tuple[Row, Probed]) -> HealthStep:
+    return t.cast(HealthStep, decide([(row, probed), *others], policy or HealthPolicy())[0])
 
 
 def test_what_answers_is_noted_and_left_alone() -> None:
-    assert one(entry(failures=2), PASS) == Step(entry(failures=2), PASS, 0)
+    assert one(entry(failures=2), PASS) == HealthStep(entry(failures=2), PASS, 0)
 
 
 def test_what_cannot_be_found_out_is_not_even_noted() -> None:
@@ -58,11 +58,11 @@ def test_only_what_a_check_degraded_is_called_ready_again(reason: str | None, be
 
 
 def test_the_last_one_stays_in_the_routing_without_force() -> None:
-    policy, row = Policy(3, 5), entry(status="degraded", failures=4)
+    policy, row = HealthPolicy(3, 5), entry(status="degraded", failures=4)
     step = one(row, FAIL, policy)
     assert step.becomes == ""
     assert "stays routable although revision a failed 5 times" in step.note
-    assert one(row, FAIL, Policy(3, 5, force=True)).becomes == "failed"
+    assert one(row, FAIL, HealthPolicy(3, 5, force=True)).becomes == "failed"
     assert one(entry(failures=4), FAIL, policy).becomes == "degraded"
 
 
@@ -78,7 +78,7 @@ def test_the_last_one_stays_in_the_routing_without_force() -> None:
     ],
 )
 def test_one_leaves_the_routing_only_beside_another_that_answers_and_has_traffic(other: Row, probed: Probed, becomes: str) -> None:
-    assert one(entry(status="degraded", failures=4), FAIL, Policy(3, 5), (other, probed)).becomes == becomes
+    assert one(entry(status="degraded", failures=4), FAIL, HealthPolicy(3, 5), (other, probed)).becomes == becomes
 
 
 ENTRIES = st.builds(
@@ -94,7 +94,7 @@ ENTRIES = st.builds(
 
 @given(st.lists(st.tuples(ENTRIES, st.sampled_from([PASS, FAIL, UNKNOWN, Probed("fail", "x\n" * 900, 4)])), max_size=6), st.integers(1, 4), st.integers(0, 8))
 def test_whatever_is_seen_a_model_keeps_one_that_is_routable(probes: list[tuple[Row, Probed]], degrade_after: int, more: int) -> None:
-    steps = decide(probes, Policy(degrade_after, degrade_after + more if more else 0))
+    steps = decide(probes, HealthPolicy(degrade_after, degrade_after + more if more else 0))
     assert [step.entry for step in steps] == [row for row, _probed in probes]
     for model in {row["model_name"] for row, _probed in probes}:
         mine = [step for step in steps if step.entry["model_name"] == model]

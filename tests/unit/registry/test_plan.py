@@ -6,9 +6,9 @@ import typing as t
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error, InputError
-from ansible_collections.inference.vllm.plugins.module_utils.registry._plan import Plan, plan
-from ansible_collections.inference.vllm.plugins.module_utils.registry._request import Request, request
-from ansible_collections.inference.vllm.plugins.module_utils.registry._rows import COUNTED, WHOLE, Row
+from ansible_collections.inference.vllm.plugins.module_utils.registry._plan import EntryPlan, plan
+from ansible_collections.inference.vllm.plugins.module_utils.registry._request import EntryRequest, request
+from ansible_collections.inference.vllm.plugins.module_utils.registry._row import COUNTED, WHOLE, Row
 from ansible_collections.inference.vllm.plugins.module_utils.registry._status import CHANGES, ROUTABLE, STATUSES, check_change
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,20 +27,20 @@ def row(revision: str | None, status: str = "ready", weight: int = WHOLE, **more
     }
 
 
-def asked(state: str = "present", revision: str | None = "b", **more: t.Any) -> Request:
+def asked(state: str = "present", revision: str | None = "b", **more: t.Any) -> EntryRequest:
     options = {"state": state, "model": "m", "environment": "staging", "revision": revision, **more}
     if state == "present":
         options.setdefault("endpoint", "m:8000")
-    return t.cast(Request, request(options))
+    return t.cast(EntryRequest, request(options))
 
 
-def ends(decided: Plan) -> dict[str, tuple[str, int]]:
+def ends(decided: EntryPlan) -> dict[str, tuple[str, int]]:
     return {
         str(write.after["deployment_revision"]): (write.after["deployment_status"], write.after["deployment_weight"]) for write in decided.writes if write.after
     }
 
 
-def applied(decided: Plan, rows: list[Row]) -> list[Row]:
+def applied(decided: EntryPlan, rows: list[Row]) -> list[Row]:
     """Rows after the plan, checking on the way what the unique index would check after each statement."""
     result = list(rows)
     for write in decided.writes:
@@ -147,7 +147,7 @@ REQUESTS = st.one_of(
 
 @given(st.lists(REQUESTS, max_size=12))
 @settings(max_examples=400, deadline=None)
-def test_any_history_leaves_one_whole_traffic_or_shares_and_repeats_change_nothing(requests: list[Request]) -> None:
+def test_any_history_leaves_one_whole_traffic_or_shares_and_repeats_change_nothing(requests: list[EntryRequest]) -> None:
     rows: list[Row] = []
     for one in requests:
         try:
@@ -168,7 +168,7 @@ def test_any_history_leaves_one_whole_traffic_or_shares_and_repeats_change_nothi
 
 @given(st.lists(REQUESTS, max_size=8))
 @settings(max_examples=200, deadline=None)
-def test_a_plan_never_touches_the_rows_it_was_given(requests: list[Request]) -> None:
+def test_a_plan_never_touches_the_rows_it_was_given(requests: list[EntryRequest]) -> None:
     rows: list[Row] = []
     for one in requests:
         copies = [dict(entry) for entry in rows]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry._difference import Difference, Release, World
-from ansible_collections.inference.vllm.plugins.module_utils.registry._health import Probed
+from ansible_collections.inference.vllm.plugins.module_utils.registry._differences import Difference, Release, World, differences
+from ansible_collections.inference.vllm.plugins.module_utils.registry._health_policy import Probed
 from ansible_collections.inference.vllm.plugins.module_utils.registry._plan import plan
-from ansible_collections.inference.vllm.plugins.module_utils.registry._reconcile import differences
 from ansible_collections.inference.vllm.plugins.module_utils.registry._request import request
-from ansible_collections.inference.vllm.plugins.module_utils.registry._rows import COUNTED, WHOLE, Row, routable
+from ansible_collections.inference.vllm.plugins.module_utils.registry._row import COUNTED, WHOLE, Row, routable
 
 PASS, FAIL, UNKNOWN = Probed("pass", "it answered"), Probed("fail", "it has no ready pod", 1), Probed("inconclusive", "no way there")
 

@@ -10,7 +10,7 @@ import typing as t
 
 import psycopg
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _routed, _target
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _database, _routed
 
 from tests import ansible
 from tests.integration.registry.conftest import change
@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[4]
 
 
 def record(registry: Database, event_id: int, ago: float = 0.0, user: str = "vllm_operator") -> _routed.Recorded:
-    target = _target.target(registry.options(user), {})
+    target = _database.database(registry.options(user), {})
     recorded: _routed.Recorded = _routed.record(target, event_id, "http://router:4000", time.monotonic() - ago, {"actor": "ada", "correlation_id": "job 7"})
     return recorded
 
@@ -92,7 +92,7 @@ def waits(*tasks: dict[str, t.Any], **last: t.Any) -> list[dict[str, t.Any]]:
     return named
 
 
-def kept(folder: pathlib.Path, count: int) -> dict[str, t.Any]:
+def managed(folder: pathlib.Path, count: int) -> dict[str, t.Any]:
     """The task that writes the results down."""
     results = "{{ [" + ", ".join(f"result_{number}" for number in range(count)) + "] | to_json }}"
     return {"ansible.builtin.copy": {"content": results, "dest": str(folder / "results.json"), "mode": "0600"}}
@@ -109,7 +109,7 @@ def test_the_action_waits_records_once_warns_and_fails_as_it_should(registry: Da
             {"url": "http://router.invalid"},
             check_mode=True,
         )
-        text = play(registry, tmp_path, [*tasks, kept(tmp_path, len(tasks))])
+        text = play(registry, tmp_path, [*tasks, managed(tmp_path, len(tasks))])
     results = json.loads((tmp_path / "results.json").read_text())
     first, again, unrecorded, late, checked = results
     assert (first["changed"], first["requests"], first["consecutive"]) == (True, 4, 3), text

@@ -6,39 +6,39 @@ import pathlib
 
 import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.registry._target import is_local, target
+from ansible_collections.inference.vllm.plugins.module_utils.registry._database import database, is_local
 
 NOTHING: dict[str, str] = {}
 
 
 @pytest.mark.parametrize("host", ["db.example.org", "10.0.0.5", "127.0.0.1,db.example.org"])
 def test_a_database_elsewhere_must_prove_who_it_is(host: str) -> None:
-    assert target({"login_host": host}, NOTHING).parameters["sslmode"] == "verify-full"
-    assert target({}, {"PGHOST": host}).parameters["sslmode"] == "verify-full"
+    assert database({"login_host": host}, NOTHING).parameters["sslmode"] == "verify-full"
+    assert database({}, {"PGHOST": host}).parameters["sslmode"] == "verify-full"
 
 
 @pytest.mark.parametrize("host", ["", "localhost", "127.0.0.1", "::1", "/run/postgresql", "127.0.0.1,localhost"])
 def test_a_database_on_this_machine_need_not(host: str) -> None:
     assert is_local(host)
-    assert "sslmode" not in target({"login_host": host}, NOTHING).parameters
+    assert "sslmode" not in database({"login_host": host}, NOTHING).parameters
 
 
 def test_what_is_said_holds_even_when_it_is_weaker() -> None:
-    assert target({"login_host": "db", "ssl_mode": "disable"}, NOTHING).parameters["sslmode"] == "disable"
-    assert "sslmode" not in target({"login_host": "db"}, {"PGSSLMODE": "require"}).parameters
-    assert target({"login_host": "db", "ca_cert": "/ca"}, NOTHING).parameters["sslrootcert"] == "/ca"
+    assert database({"login_host": "db", "ssl_mode": "disable"}, NOTHING).parameters["sslmode"] == "disable"
+    assert "sslmode" not in database({"login_host": "db"}, {"PGSSLMODE": "require"}).parameters
+    assert database({"login_host": "db", "ca_cert": "/ca"}, NOTHING).parameters["sslrootcert"] == "/ca"
 
 
 def test_variables_are_left_to_libpq_and_named_in_messages() -> None:
-    found = target({}, {"PGHOST": "127.0.0.1", "PGPORT": "5433", "PGUSER": "ada", "PGDATABASE": "registry", "PGPASSWORD": "hidden"})
+    found = database({}, {"PGHOST": "127.0.0.1", "PGPORT": "5433", "PGUSER": "ada", "PGDATABASE": "registry", "PGPASSWORD": "hidden"})
     assert not {"host", "port", "user", "dbname", "password"} & set(found.parameters)
     assert found.place() == "PostgreSQL at 127.0.0.1:5433"
-    assert (found.user(), found.database()) == ("ada", "registry")
+    assert (found.user(), found.name()) == ("ada", "registry")
     assert found.scrub("it was hidden") == "it was ********"
 
 
 def test_options_win_over_variables() -> None:
-    found = target({"login_user": "bob", "service": "prod"}, {"PGUSER": "ada"})
+    found = database({"login_user": "bob", "service": "prod"}, {"PGUSER": "ada"})
     assert found.user() == "bob"
     assert found.place() == "PostgreSQL service prod"
 
@@ -47,14 +47,14 @@ def test_options_win_over_variables() -> None:
 def test_a_schema_that_is_no_identifier_is_refused(schema: str) -> None:
     if schema:
         with pytest.raises(InputError, match="is not a plain identifier"):
-            target({"schema": schema}, NOTHING)
+            database({"schema": schema}, NOTHING)
     else:
-        assert target({"schema": schema}, NOTHING).schema == "public"
+        assert database({"schema": schema}, NOTHING).schema == "public"
 
 
 def test_a_timeout_below_a_second_is_refused() -> None:
     with pytest.raises(InputError, match=r"timeout 0\.5 is too short"):
-        target({"timeout": 0.5}, NOTHING)
+        database({"timeout": 0.5}, NOTHING)
 
 
 def test_a_service_elsewhere_must_prove_who_it_is_unless_its_entry_says_otherwise(tmp_path: pathlib.Path) -> None:
@@ -62,16 +62,16 @@ def test_a_service_elsewhere_must_prove_who_it_is_unless_its_entry_says_otherwis
         "[away]\nhost=db.example.org\nuser=ada\npassword=hidden\n[lax]\nhost=db.example.org\nsslmode=require\n[near]\nhost=127.0.0.1\n", encoding="ascii"
     )
     variables = {"PGSERVICEFILE": str(tmp_path / "services"), "PGHOST": "127.0.0.1"}
-    away = target({"service": "away"}, variables)
+    away = database({"service": "away"}, variables)
     assert away.parameters["sslmode"] == "verify-full"
     assert "host" not in away.parameters, "libpq reads it for itself"
     assert (away.user(), away.scrub("it was hidden")) == ("ada", "it was ********")
-    assert target({}, {**variables, "PGSERVICE": "away"}).parameters["sslmode"] == "verify-full"
-    assert "sslmode" not in target({"service": "lax"}, variables).parameters
-    assert "sslmode" not in target({"service": "near"}, {**variables, "PGHOST": "db.example.org"}).parameters
-    assert "sslmode" not in target({"service": "away", "login_host": "127.0.0.1"}, variables).parameters
+    assert database({}, {**variables, "PGSERVICE": "away"}).parameters["sslmode"] == "verify-full"
+    assert "sslmode" not in database({"service": "lax"}, variables).parameters
+    assert "sslmode" not in database({"service": "near"}, {**variables, "PGHOST": "db.example.org"}).parameters
+    assert "sslmode" not in database({"service": "away", "login_host": "127.0.0.1"}, variables).parameters
 
 
 def test_an_address_elsewhere_without_a_name_must_prove_who_it_is() -> None:
-    assert target({}, {"PGHOSTADDR": "10.0.0.5"}).parameters["sslmode"] == "verify-full"
-    assert "sslmode" not in target({}, {"PGHOSTADDR": "127.0.0.1"}).parameters
+    assert database({}, {"PGHOSTADDR": "10.0.0.5"}).parameters["sslmode"] == "verify-full"
+    assert "sslmode" not in database({}, {"PGHOSTADDR": "127.0.0.1"}).parameters

@@ -12,9 +12,9 @@ from __future__ import annotations
 import typing as t
 
 from .._deadline import Deadline
+from ._database import Database
 from ._session import opened
-from ._store import decoded
-from ._target import Target
+from ._sql import decoded
 
 COLUMNS = ("MODEL", "ENVIRONMENT", "REVISION", "STATUS", "WEIGHT", "ENDPOINT", "AGE", "CHECKED", "LAST EVENT")
 
@@ -37,9 +37,11 @@ ORDER BY e.model_name, array_position(ARRAY['development', 'staging', 'productio
 """
 
 
-def read(target: Target, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    filters = [params[name] or None for name in ("environment", "model", "organization") for _twice in range(2)]
-    with opened(target, Deadline(target.timeout)) as session:
+def read(database: Database, params: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    environments, models, organizations = (params[name] or None for name in ("environment", "model", "organization"))
+    # Each filter stands twice in the statement: whether it was given, and its values.
+    filters = [environments, environments, models, models, organizations, organizations]
+    with opened(database, Deadline(database.timeout)) as session:
         session.begin()
         found = session.query(_READ, [params["superseded"], *filters], what="reading the registry")
         session.rollback()

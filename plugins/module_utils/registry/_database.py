@@ -37,7 +37,7 @@ _ADDRESS = {"hostaddr": "PGHOSTADDR"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
+class Database:
     """``given`` is what was said by option or environment; ``parameters`` is what the driver is called with."""
 
     parameters: dict[str, t.Any]
@@ -61,7 +61,7 @@ class Target:
     def user(self) -> str:
         return self.given.get("user", "the system's user")
 
-    def database(self) -> str:
+    def name(self) -> str:
         return self.given.get("dbname", self.user())
 
     def scrub(self, text: str) -> str:
@@ -71,7 +71,7 @@ class Target:
         return text
 
 
-def target(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Target:
+def database(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None = None) -> Database:
     environment = os.environ if environ is None else environ
     schema, timeout = options.get("schema") or "public", float(options.get("timeout") or 15)
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
@@ -88,7 +88,7 @@ def target(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str] | None =
     parameters.update(_tls(given))
     parameters["application_name"] = "inference.vllm"
     parameters["client_encoding"] = "UTF8"
-    return Target(parameters, given, schema, timeout, tuple(given[name] for name in ("password",) if given.get(name)))
+    return Database(parameters, given, schema, timeout, tuple(given[name] for name in ("password",) if given.get(name)))
 
 
 def _tls(given: t.Mapping[str, str]) -> dict[str, str]:

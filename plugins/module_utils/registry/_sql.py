@@ -13,10 +13,10 @@ import decimal
 import json
 import typing as t
 
-from ._errors import Conflict
-from ._request import Request
-from ._rows import COUNTED, Row, Write
-from ._session import Session
+from ._errors import WriteConflict
+from ._request import EntryRequest
+from ._row import COUNTED, Row, Write
+from ._session import DatabaseSession
 
 _SCOPE = "coalesce(%s::text, model_registry_default_organization())"
 
@@ -42,7 +42,7 @@ _DELETE = "DELETE FROM model_registry_entries WHERE ctid = %s::tid AND xmin::tex
 class Store:
     """Reads and writes the rows of one model, environment and organisation inside the session's transaction."""
 
-    def __init__(self, session: Session, request: Request) -> None:
+    def __init__(self, session: DatabaseSession, request: EntryRequest) -> None:
         self._session = session
         self._scope = (request.organization, request.model, request.environment)
         self._model, self._environment = request.model, request.environment
@@ -56,8 +56,8 @@ class Store:
 
     def rows(self) -> list[Row]:
         """As they stand at this moment. Without row locks: they would be written, and a run that changes nothing must leave no trace."""
-        # Names in full: outside a transaction no search path of ours is set. The target takes plain identifiers only.
-        sql = _ROWS.replace("@entry", _ENTRY).replace("@schema", f'"{self._session.target.schema}"')
+        # Names in full: outside a transaction no search path of ours is set. The database takes plain identifiers only.
+        sql = _ROWS.replace("@entry", _ENTRY).replace("@schema", f'"{self._session.database.schema}"')
         found = self._session.query(sql, (self._model, self._environment, self._scope[0]), what=f"reading {self._model} in {self._environment}")
         return [{**decoded(text), "_place": (ctid, xmin)} for text, ctid, xmin in found]
 
@@ -123,7 +123,7 @@ class Store:
 
     def _check(self, changed: t.Sequence[t.Any]) -> None:
         if not changed:
-            raise Conflict(f"{self._model} in {self._environment} was changed by somebody who does not take the registry's lock; try again")
+            raise WriteConflict(f"{self._model} in {self._environment} was changed by somebody who does not take the registry's lock; try again")
 
 
 def decoded(text: str) -> Row:

@@ -60,7 +60,7 @@ def weight(row: Row) -> int:
     return WHOLE if row["deployment_weight"] is None else int(row["deployment_weight"])
 
 
-def kept(row: Row | None) -> bool:
+def managed(row: Row | None) -> bool:
     """The registry keeps it; else it is the platform's own."""
     return row is not None and row["deployment_id"] is not None
 

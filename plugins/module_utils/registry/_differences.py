@@ -1,0 +1,276 @@
+# Copyright (c) 2026, the inference.vllm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""What a reconciliation compares, what it finds, and the request that heals it. Pure."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+import typing as t
+
+from ._health_policy import RECONCILED, Probed
+from ._row import WHOLE, Row, managed, routable, status, weight
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """A deployed Helm release of our chart, as its record and values say it."""
+
+    name: str
+    namespace: str
+    model: str
+    environment: str
+    revision: str
+    bundle: str
+    replicas: int
+    port: int
+    number: int
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.name}.{self.namespace}.svc.cluster.local:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """``request`` holds the options of vllm_registry that heal it; without any it is for a person, and ``message`` says what to do."""
+
+    kind: str
+    model: str
+    environment: str
+    revision: str
+    message: str
+    release: str = ""
+    namespace: str = ""
+    certain: bool = True
+    request: dict[str, t.Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """``rows`` are all of one environment, the platform's own among them. Probes are by the entry's id, and by namespace and name of the release.
+    ``unseen`` are namespaces whose releases could not be read, with why; ``endpoints`` are meant to be others than the release's."""
+
+    environment: str
+    rows: t.Sequence[Row]
+    releases: t.Mapping[tuple[str, str], Release]
+    row_probes: t.Mapping[str, Probed]
+    release_probes: t.Mapping[tuple[str, str], Probed]
+    unseen: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    endpoints: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    compares_releases: bool = True
+    force: bool = False
+
+    def probed(self, row: Row) -> Probed:
+        return self.row_probes.get(str(row["deployment_id"]), Probed("inconclusive", "it was not probed"))
+
+    def of_release(self, release: Release) -> Probed:
+        return self.release_probes.get((release.namespace, release.name), Probed("inconclusive", "it has no replicas"))
+
+
+def pending(release: Release) -> dict[str, t.Any]:
+    """Visible and not routable: only a verification makes it that."""
+    given = {"namespace": release.namespace, "bundle": release.bundle, "release": release.name, "release_revision": release.number}
+    return {
+        **{name: value for name, value in given.items() if value},
+        "state": "present",
+        "model": release.model,
+        "environment": release.environment,
+        "revision": release.revision,
+        "status": "pending",
+        "endpoint": release.endpoint,
+        "reason": f"{RECONCILED}a running release without a row",
+        "expected_version": 0,
+    }
+
+
+def asked(row: Row, wanted: str, reason: str = "") -> dict[str, t.Any]:
+    """Only while nobody else has changed the row since it was read."""
+    text = "".join(character if character.isprintable() else " " for character in f"{RECONCILED}{reason or 'healed'}")[:500]
+    options = {
+        "state": "present",
+        "model": row["model_name"],
+        "environment": row["deployment_environment"],
+        "organization": row["organization_id"],
+        "revision": row["deployment_revision"],
+        "status": wanted,
+        "reason": text,
+        "expected_version": row["deployment_version"],
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def difference(kind: str, row: Row, message: str, request: dict[str, t.Any] | None = None) -> Difference:
+    namespace, release = place(row)
+    return Difference(kind, row["model_name"], row["deployment_environment"], row["deployment_revision"] or "", message, release, namespace, request=request)
+
+
+def unknown(kind: str, row: Row, message: str) -> Difference:
+    return dataclasses.replace(difference(kind, row, message), certain=False)
+
+
+def others_routable(world: World, row: Row) -> bool:
+    return any(one is not row and routable(one) and managed(one) and scope(one) == scope(row) for one in world.rows)
+
+
+def place(row: Row) -> tuple[str, str]:
+    return row["deployment_namespace"] or "", row["deployment_release"] or ""
+
+
+def scope(row: Row) -> tuple[t.Any, ...]:
+    return row["model_name"], row["deployment_environment"], row["organization_id"]
+
+
+def plain(endpoint: str | None) -> str:
+    """Spellings of one address: with or without scheme, /v1, and slash at the end."""
+    return re.sub(r"(/v1)?/*$", "", (endpoint or "").removeprefix("http://")).lower()
+
+
+def differences(world: World) -> list[Difference]:
+    """Sorted by model; of one row the gravest difference alone, since healing it may settle the others."""
+    found = _duplicates(world)
+    doubled = {(one.model, one.namespace, one.release) for one in found}
+    for row in (row for row in world.rows if managed(row) and routable(row)):
+        if (row["model_name"], *place(row)) not in doubled:
+            found += _of_row(world, row)
+    for release in world.releases.values():
+        if (release.model, release.namespace, release.name) not in doubled:
+            found += _of_release(world, release)
+    return sorted(found, key=lambda one: (one.model, one.kind, one.revision))
+
+
+def needed(rows: t.Sequence[Row], releases: t.Mapping[tuple[str, str], Release]) -> tuple[list[Row], list[Release]]:
+    """What must be probed: entries that routers send to, and releases that should serve."""
+    return [row for row in rows if managed(row) and routable(row)], [release for release in releases.values() if release.replicas > 0]
+
+
+def _duplicates(world: World) -> list[Difference]:
+    """Two routable rows for one thing: of one release, which runs one revision, or beside a row of the platform's own."""
+    groups: dict[tuple[t.Any, ...], list[Row]] = collections.defaultdict(list)
+    for row in world.rows:
+        if routable(row) and row["model_name"]:
+            groups[scope(row)].append(row)
+    found = []
+    for rows in groups.values():
+        ours = [row for row in rows if managed(row)]
+        places = collections.Counter(place(row) for row in ours if row["deployment_release"])
+        shared = [row for row in ours if places[place(row)] > 1]
+        if shared:
+            found.append(_shared(world, shared))
+        elif len(rows) > max(1, len(ours)):
+            found.append(_beside(rows, ours))
+    return found
+
+
+def _shared(world: World, rows: t.Sequence[Row]) -> Difference:
+    """A release runs one revision: of several that claim to be it, the one that it runs is right."""
+    release = world.releases.get(place(rows[0]))
+    right = [row for row in rows if release and row["deployment_revision"] == release.revision]
+    text = f"{len(rows)} revisions are routable at release {place(rows[0])[1]}, which runs one: {_listed(rows)}"
+    if len(right) != 1:
+        return difference("duplicate", rows[0], f"{text}; none of them is what runs: run the playbook register")
+    request = {**asked(right[0], status(right[0])), "weight": WHOLE}
+    return difference("duplicate", right[0], f"{text}; {right[0]['deployment_revision']} is what runs", request)
+
+
+def _beside(rows: t.Sequence[Row], ours: t.Sequence[Row]) -> Difference:
+    """Routers do not see a platform's own row, older readers of the table do: registering one of ours again makes it step down."""
+    text = f"{len(rows)} rows are routable, {len(rows) - len(ours)} of them without the registry: {_listed(rows)}"
+    if not ours:
+        return difference("duplicate", rows[0], f"{text}; run the playbook register, which takes one over")
+    return difference("duplicate", ours[0], text, {**asked(ours[0], status(ours[0])), "weight": weight(ours[0])})
+
+
+def _listed(rows: t.Sequence[Row]) -> str:
+    return ", ".join(str(row["deployment_revision"] or "one without a revision") for row in rows)
+
+
+def _of_row(world: World, row: Row) -> list[Difference]:
+    probed, release = world.probed(row), world.releases.get(place(row))
+    if row["deployment_release"] and release is None and world.compares_releases:
+        return [_without_release(world, row, probed)]
+    if release is not None and release.revision and release.revision != row["deployment_revision"]:
+        return [_other_revision(world, row, release)]
+    meant = world.endpoints.get(row["model_name"]) or (release.endpoint if release else "")
+    if meant and plain(row["deployment_endpoint"]) != plain(meant):
+        return [_wrong_endpoint(world, row, meant, release)]
+    if probed.verdict == "inconclusive":
+        return [unknown("dead", row, probed.message)]
+    return [_dead(world, row, probed)] if probed.verdict == "fail" else []
+
+
+def _without_release(world: World, row: Row, probed: Probed) -> Difference:
+    namespace, name = place(row)
+    if namespace in world.unseen:
+        return unknown("orphan", row, f"the releases of namespace {namespace} could not be read: {world.unseen[namespace]}")
+    text = f"Helm has no deployed release {name} in namespace {namespace}"
+    if probed.verdict == "inconclusive":
+        return unknown("orphan", row, f"{text}, and whether its endpoint answers could not be found out: {probed.message}")
+    if probed.verdict == "pass":
+        return difference("orphan", row, f"{text}, but its endpoint answers: say by endpoints or releases: false that it is delivered some other way")
+    if not world.releases and not world.force and len({place(one) for one in world.rows if managed(one) and routable(one)}) > 1:
+        return difference("orphan", row, f"{text}, nor any other: is this the right cluster? force heals it if it is")
+    return difference("orphan", row, f"{text}, and {probed.message}", asked(row, "failed", f"{text}; {probed.message}"))
+
+
+def _other_revision(world: World, row: Row, release: Release) -> Difference:
+    text = f"routers are told revision {row['deployment_revision']}, and release {release.name} runs {release.revision}"
+    known = _named(world, release)
+    if known is not None and status(known) == "superseded" and world.of_release(release).verdict == "pass":
+        return difference("wrong_revision", known, f"{text}, which was verified before and answers", asked(known, "ready"))
+    return difference("wrong_revision", row, f"{text}, which no verification has passed: run the playbook register, or roll back")
+
+
+def _wrong_endpoint(world: World, row: Row, meant: str, release: Release | None) -> Difference:
+    text = f"its endpoint is {row['deployment_endpoint']} and should be {meant}"
+    probed = world.of_release(release) if release else Probed("inconclusive", "")
+    if probed.verdict == "inconclusive":
+        return difference("wrong_endpoint", row, f"{text}; whether that answers is not known")
+    if probed.verdict == "fail":
+        return difference("wrong_endpoint", row, f"{text}, which does not answer either: {probed.message}")
+    return difference("wrong_endpoint", row, f"{text}, which answers", {**asked(row, status(row)), "endpoint": meant})
+
+
+def _dead(world: World, row: Row, probed: Probed) -> Difference:
+    """Out of the routing where another revision answers; else it stays, degraded, as requests would be refused for certain."""
+    others = [
+        one
+        for one in world.rows
+        if one is not row and managed(one) and routable(one) and weight(one) > 0 and scope(one) == scope(row)
+        if world.probed(one).verdict == "pass"
+    ]
+    if others:
+        return difference("dead", row, f"{probed.message}; {others[0]['deployment_revision']} answers", asked(row, "failed", probed.message))
+    if status(row) == "degraded":
+        return difference("dead", row, f"{probed.message}; it is the only one, and degraded already: look at its pods, deploy, or disable it")
+    return difference("dead", row, f"{probed.message}; it is the only one", asked(row, "degraded", probed.message))
+
+
+def _of_release(world: World, release: Release) -> list[Difference]:
+    """A running release that no entry tells of. A pending, deploying, failed or disabled entry tells of it: somebody decided that."""
+    row = _named(world, release)
+    probed = world.of_release(release)
+    routed = [one for one in world.rows if managed(one) and routable(one) and place(one) == (release.namespace, release.name)]
+    if row is None:
+        answers = {"pass": "answers", "fail": "does not answer", "inconclusive": "may or may not answer"}[probed.verdict]
+        text = f"release {release.name} runs revision {release.revision or 'without a name'}, which {answers} and has no row"
+        heal = pending(release) if release.revision else None
+        next_step = "run the playbook register, which verifies it first"
+        about = (release.model, release.environment, release.revision)
+        return [Difference("unregistered", *about, f"{text}: {next_step}", release.name, release.namespace, request=heal)]
+    if status(row) == "superseded" and not routed and probed.verdict == "pass" and not others_routable(world, row):
+        text = f"release {release.name} runs {release.revision}, which was verified before and answers, and nothing is routable"
+        return [difference("unrouted", row, text, asked(row, "ready"))]
+    return []
+
+
+def _named(world: World, release: Release) -> Row | None:
+    """The row of what the release runs."""
+    rows = [row for row in world.rows if managed(row) and row["model_name"] == release.model and row["deployment_revision"] == release.revision]
+    return next((row for row in rows if row["deployment_release"] in (None, release.name)), None)
