@@ -130,7 +130,8 @@ def _settle(database: Database, deadline: Deadline, request: EntryRequest, chang
         except (DeadlineError, RegistryError) as error:
             raise RegistryError(
                 f"{lost}; whether {request.subject()} was changed is not known, because the database could not be asked again ({error}); "
-                "run the task once more: it finds out, and completes what is missing"
+                "run the task once more: it finds out, and completes what is missing",
+                code="commit_unknown",
             ) from error
 
 

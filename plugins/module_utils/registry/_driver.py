@@ -77,7 +77,8 @@ def driver() -> Driver:
             return candidate()
         except ImportError:
             continue
-    raise RegistryError("neither psycopg nor psycopg2 can be imported; pip install 'psycopg[binary]' for the Python that runs the module")
+    message = "neither psycopg nor psycopg2 can be imported; pip install 'psycopg[binary]' for the Python that runs the module"
+    raise RegistryError(message, code="database_driver")
 
 
 def cut(connection: t.Any) -> None:

@@ -75,7 +75,8 @@ def migrate(
         steps = way(migrations, before, wanted)
         if any(step.direction == "down" for step in steps) and not allow_down:
             raise RegistryError(
-                f"the way from version {before} to {steps[-1].leads_to} reverses {len(steps)} migrations and loses what they hold; set allow_down to go it"
+                f"the way from version {before} to {steps[-1].leads_to} reverses {len(steps)} migrations and loses what they hold; set allow_down to go it",
+                code="schema_version",
             )
         after = steps[-1].leads_to if steps else before
         if not check_mode:
@@ -87,14 +88,15 @@ def _in_transaction(session: DatabaseSession, table: str, work: t.Callable[[Data
     session.begin()
     ((name, schema),) = session.query("SELECT current_database(), current_schema()", what="asking for the schema")
     if schema is None:
-        raise RegistryError(f"database {name} has no schema {session.database.schema}; create it, or check schema")
+        raise RegistryError(f"database {name} has no schema {session.database.schema}; create it, or check schema", code="schema_missing")
     for key in lock_keys(str(name), str(schema), table):
         session.query("SELECT pg_advisory_xact_lock(%s)::text", (key,), what="waiting for another migration to end")
     result = work(session, table)
     try:
         session.commit()
     except Lost as lost:
-        raise RegistryError(f"{lost}; whether the last migration was applied is not known: run the task again, it continues from where the schema is") from lost
+        message = f"{lost}; whether the last migration was applied is not known: run the task again, it continues from where the schema is"
+        raise RegistryError(message, code="commit_unknown") from lost
     return result
 
 
@@ -106,7 +108,8 @@ def _version(session: DatabaseSession, table: str) -> int:
         return 0
     version, dirty = rows[0]
     if dirty:
-        raise RegistryError(f"migration {version} has failed half way (dirty in {table}); repair the schema by hand, then say so with: migrate force {version}")
+        message = f"migration {version} has failed half way (dirty in {table}); repair the schema by hand, then run: migrate force {version}"
+        raise RegistryError(message, code="schema_version")
     return int(version)
 
 
@@ -121,7 +124,7 @@ def _take(steps: t.Sequence[MigrationStep], session: DatabaseSession, table: str
     if current in {later.leads_to for later in steps}:
         return False
     if current != step.starts_from:
-        raise RegistryError(f"another migration ran at the same time: the schema is now at version {current}; run the task again")
+        raise RegistryError(f"another migration ran at the same time: the schema is now at version {current}; run the task again", code="write_conflict")
     try:
         session.query(step.sql, what=f"migration {step.migration.version}_{step.migration.name}.{step.direction}")
     except DeadlineError as error:

@@ -79,7 +79,8 @@ def way(migrations: t.Sequence[Migration], current: int, wanted: int | None) -> 
     if current not in versions:
         raise RegistryError(
             f"the schema is at version {current}, which these migrations do not have: it was made by a newer collection, or the table belongs to "
-            "the platform's own migrations; update the collection, or give another migrations_table"
+            "the platform's own migrations; update the collection, or give another migrations_table",
+            code="schema_version",
         )
     start, end = versions.index(current), versions.index(goal)
     if start <= end:

@@ -76,7 +76,7 @@ def _disabled(request: EntryRequest, rows: t.Sequence[Row]) -> EntryPlan:
         same = [row for row in disabled if request.reason in (None, row["deployment_reason"])]
         chosen = [row for row in rows if routable(row)] or same or disabled or candidates[-1:]
     if not chosen:
-        raise RegistryError(f"{request.subject()} is not registered, so there is nothing to disable")
+        raise RegistryError(f"{request.subject()} is not registered, so there is nothing to disable", code="not_registered")
     writes = []
     for row in chosen:
         _check_version(request, row)
@@ -142,7 +142,7 @@ def _named(request: EntryRequest, rows: t.Sequence[Row]) -> Row:
     for row in rows:
         if row["deployment_revision"] == request.revision:
             return row
-    raise RegistryError(f"{request.subject()} has no revision {request.revision}; registered: {listed(rows)}")
+    raise RegistryError(f"{request.subject()} has no revision {request.revision}; registered: {listed(rows)}", code="not_registered")
 
 
 def _only_one(request: EntryRequest, rows: t.Sequence[Row], disabled: t.Sequence[Row]) -> Row:
@@ -151,7 +151,7 @@ def _only_one(request: EntryRequest, rows: t.Sequence[Row], disabled: t.Sequence
     # A weight is some revision's share: with a second one about, the same words would mean another one the next time.
     ambiguous = len(disabled) > 1 or (request.weight is not None and len(disabled) + len(living) > 1)
     if not candidates or ambiguous:
-        raise RegistryError(f"say by revision which one of {request.subject()} to enable; registered: {listed(rows)}")
+        raise RegistryError(f"say by revision which one of {request.subject()} to enable; registered: {listed(rows)}", code="ambiguous_revision")
     return candidates[0]
 
 
@@ -160,7 +160,8 @@ def _check_version(request: EntryRequest, row: Row | None) -> None:
     if expected is not None and found != expected:
         revision = row["deployment_revision"] if row else request.revision
         raise RegistryError(
-            f"revision {revision} of {request.subject()} is at version {found}, not {expected}: somebody changed it since; look at its events and decide again"
+            f"revision {revision} of {request.subject()} is at version {found}, not {expected}: somebody changed it since; look at its events and decide again",
+            code="version_conflict",
         )
 
 
@@ -213,5 +214,5 @@ def _share(request: EntryRequest, after: Row, living: t.Sequence[Row]) -> list[W
     if givers:
         return [Write(givers[0], {**givers[0], "deployment_weight": WHOLE - weight(after)})]
     if weight(after) + sum(weight(row) for row in living) == 0:
-        raise RegistryError(f"weight 0 would leave {request.subject()} without traffic; disable it, or give another revision a weight first")
+        raise RegistryError(f"weight 0 would leave {request.subject()} without traffic; disable it, or give another revision a weight first", code="no_traffic")
     return []

@@ -67,7 +67,7 @@ class DatabaseSession:
         )
 
     def forbidden(self, message: str, what: str) -> RegistryError:
-        return RegistryError(f"{what} failed: {not_granted(message, self.database)}")
+        return RegistryError(f"{what} failed: {not_granted(message, self.database)}", code="not_granted")
 
     def commit(self, limit: float | None = None) -> None:
         """Raises Lost when the answer did not come: the change may have happened."""

@@ -33,4 +33,6 @@ def check_change(subject: str, old: str, new: str) -> None:
     """Raises InputError with the legal ones. An unknown old status is a platform's own: anything may follow."""
     legal = CHANGES.get(old, STATUSES)
     if new != old and new not in legal:
-        raise InputError(f"{subject} cannot change from {old or 'no entry'} to {new}; from there it may become {', '.join(legal)}")
+        raise InputError(
+            f"{subject} cannot change from {old or 'no entry'} to {new}; from there it may become {', '.join(legal)}", code="illegal_status_change"
+        )

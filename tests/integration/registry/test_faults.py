@@ -79,8 +79,9 @@ def test_a_lost_commit_with_the_database_gone_is_told_as_unknown(registry: Datab
 
         threading.Thread(target=refuse_once_broken, daemon=True).start()
         start = time.monotonic()
-        with pytest.raises(RegistryError, match=r"whether llama-3-8b in staging was changed is not known.*run the task once more"):
+        with pytest.raises(RegistryError, match=r"run the task once more") as caught:
             change(registry, display_name="new", connection=through(proxy, timeout=3.0))
+        assert caught.value.code == "commit_unknown"
         assert time.monotonic() - start < 4
 
 
@@ -159,21 +160,22 @@ def test_a_server_that_is_killed_and_restarted_is_waited_for_within_the_deadline
 
 @pytest.mark.usefixtures("either_driver")
 @pytest.mark.parametrize(
-    ("connection", "sentence"),
+    ("connection", "code", "sentence"),
     [
-        ({"login_password": "canary-wrong"}, "refused the password of user vllm_operator; check login_user and login_password"),
-        ({"login_user": "nobody_here"}, "refused the password of user nobody_here"),
-        ({"login_db": "nix"}, "has no database nix; check login_db"),
-        ({"login_port": 1}, "nothing listens for PostgreSQL at 127.0.0.1:1; check login_host and login_port"),
-        ({"login_host": "registry.invalid"}, "the host name of PostgreSQL at registry.invalid:[0-9]+ does not resolve"),
-        ({"ssl_mode": "require"}, "offers no TLS and ssl_mode asks for it"),
-        ({"schema": "elsewhere"}, "the registry is missing or older in database .*, schema elsewhere .*run the playbook inference.vllm.registry_schema"),
-        ({"login_user": "vllm_reader"}, "user vllm_reader may not do this .* the playbook inference.vllm.registry_schema grants it"),
+        ({"login_password": "canary-wrong"}, "database_auth", "refused the password of user vllm_operator; check login_user and login_password"),
+        ({"login_user": "nobody_here"}, "database_auth", "refused the password of user nobody_here"),
+        ({"login_db": "nix"}, "database_missing", "has no database nix; check login_db"),
+        ({"login_port": 1}, "database_unreachable", "nothing listens for PostgreSQL at 127.0.0.1:1; check login_host and login_port"),
+        ({"login_host": "registry.invalid"}, "database_unreachable", "the host name of PostgreSQL at registry.invalid:[0-9]+ does not resolve"),
+        ({"ssl_mode": "require"}, "database_tls", "offers no TLS and ssl_mode asks for it"),
+        ({"schema": "elsewhere"}, "schema_missing", "in database .*, schema elsewhere .*run the playbook inference.vllm.registry_schema"),
+        ({"login_user": "vllm_reader"}, "not_granted", "user vllm_reader may not do this .* the playbook inference.vllm.registry_schema grants it"),
     ],
 )
-def test_each_refusal_is_one_sentence_without_the_password(registry: Database, connection: dict[str, t.Any], sentence: str) -> None:
+def test_each_refusal_has_a_code_and_one_sentence_without_the_password(registry: Database, connection: dict[str, t.Any], code: str, sentence: str) -> None:
     with pytest.raises(RegistryError, match=sentence) as caught:
         change(registry, connection=connection)
+    assert caught.value.code == code
     text = str(caught.value)
     assert "\n" not in text
     assert "canary" not in text
@@ -181,8 +183,9 @@ def test_each_refusal_is_one_sentence_without_the_password(registry: Database, c
 
 
 def test_a_missing_schema_is_told_with_the_playbook_that_makes_it(empty: Database) -> None:
-    with pytest.raises(RegistryError, match=r"run the playbook inference.vllm.registry_schema as the schema's owner"):
+    with pytest.raises(RegistryError) as caught:
         change(empty)
+    assert caught.value.code == "schema_missing"
 
 
 def test_no_thread_stays_behind(registry: Database, tmp_path: pathlib.Path) -> None:

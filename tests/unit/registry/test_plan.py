@@ -55,6 +55,13 @@ def applied(decided: EntryPlan, rows: list[Row]) -> list[Row]:
     return result
 
 
+def refused(request: EntryRequest, rows: list[Row]) -> str:
+    """The code of the refusal."""
+    with pytest.raises(Error) as caught:
+        plan(request, rows)
+    return str(caught.value.code)
+
+
 def test_a_first_revision_has_the_whole_traffic() -> None:
     assert ends(plan(asked(), [])) == {"b": ("ready", WHOLE)}
 
@@ -89,20 +96,16 @@ def test_three_revisions_keep_their_own_weights() -> None:
 
 
 def test_the_last_weight_cannot_be_taken_to_nothing() -> None:
-    with pytest.raises(Error, match="weight 0 would leave m in staging without traffic"):
-        plan(asked(weight=0), [row("a", weight=0), row("b", weight=10), row("c", weight=0)])
+    assert refused(asked(weight=0), [row("a", weight=0), row("b", weight=10), row("c", weight=0)]) == "no_traffic"
 
 
 def test_enabling_what_is_ambiguous_asks_for_the_revision() -> None:
-    with pytest.raises(Error, match=r"say by revision which one of m in staging to enable; registered: a \(disabled\), c \(disabled\)"):
-        plan(asked("enabled", None), [row("a", "disabled"), row("c", "disabled")])
+    assert refused(asked("enabled", None), [row("a", "disabled"), row("c", "disabled")]) == "ambiguous_revision"
 
 
 def test_disabling_what_is_not_there_is_told() -> None:
-    with pytest.raises(Error, match="is not registered, so there is nothing to disable"):
-        plan(asked("disabled", None), [])
-    with pytest.raises(Error, match=r"has no revision b; registered: a \(ready\)"):
-        plan(asked("disabled"), [row("a")])
+    assert refused(asked("disabled", None), []) == "not_registered"
+    assert refused(asked("disabled"), [row("a")]) == "not_registered"
 
 
 def test_a_failed_model_can_be_disabled_before_it_comes_back() -> None:
@@ -132,8 +135,9 @@ def test_the_table_of_changes_is_what_is_allowed(old: str, new: str) -> None:
     if new == old or new in CHANGES[old]:
         check_change("it", old, new)
     else:
-        with pytest.raises(InputError, match=f"it cannot change from {old or 'no entry'} to {new}; from there it may become {', '.join(CHANGES[old])}"):
+        with pytest.raises(InputError, match=", ".join(CHANGES[old])) as caught:
             check_change("it", old, new)
+        assert caught.value.code == "illegal_status_change"
 
 
 REVISIONS = st.sampled_from(["a", "b", "c", "d"])
@@ -184,5 +188,4 @@ def test_a_weight_without_a_revision_is_refused_where_two_could_be_meant() -> No
     rows: list[Row] = []
     for one in (asked(revision="b"), asked(revision="a", status="disabled")):
         rows = applied(plan(one, rows), rows)
-    with pytest.raises(Error, match="say by revision which one"):
-        plan(asked("enabled", None, weight=0), rows)
+    assert refused(asked("enabled", None, weight=0), rows) == "ambiguous_revision"
