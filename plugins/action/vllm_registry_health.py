@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._controller import ModuleAction
+from ..module_utils.registry._module_health import SPEC, run
+from ..plugin_utils._controller import ControllerAction
 
 
-class ActionModule(ModuleAction):
-    """The module in a process of its own, whose user may be another one (become)."""
+class ActionModule(ControllerAction):
+    """The module's own work where the connection is local: here is known who acts, and the process that holds the lock."""
+
+    SPEC = SPEC
+    RUN = staticmethod(run)

@@ -14,7 +14,7 @@ description:
     A revision that becomes routable without O(weight) takes the whole traffic, and the others become C(superseded) in the same transaction.
   - Every change of a row leaves one event in C(model_deployment_events) and notifies the channel C(model_registry).
   - A run that changes nothing writes nothing. What counts as a change are endpoint, namespace, revision, bundle, status, weight, prices,
-    display name, release and reason; O(verification), O(bundle_content), O(release_revision), O(actor) and the like are written with a change only.
+    display name, release, kind and reason; O(verification), O(bundle_content), O(release_revision), O(actor) and the like are written with a change only.
   - When the answer to C(COMMIT) is lost, the database is asked what became of it before anything is reported.
 author:
   - The inference.vllm authors (@inference-vllm)
@@ -100,17 +100,32 @@ options:
   reason:
     description: Why; stored in the event, and with O(state=disabled), O(status=degraded) or O(status=failed) in the entry, for routers to show.
     type: str
+  kind:
+    description: What the model does, for health checks and routers. An entry without a kind is probed as V(chat).
+    type: str
+    choices: [chat, completion, embedding]
   verification:
-    description: What the verification said; stored in the event.
+    description:
+      - The result of M(inference.vllm.vllm_endpoint_verify); stored in the event.
+      - With O(state=present) and O(status=ready) it is refused with the code C(evidence_mismatch) unless its C(verdict) is C(pass), and when its C(subject)
+        (C(model), C(environment), C(namespace), C(release), C(bundle)) names another value than the options. A field that one side lacks is not compared.
     type: dict
+  record_verification:
+    description:
+      - Whether O(verification) is recorded when nothing else changes too, as an event with the action C(verified).
+        No row changes, and RV(ignore:changed) stays V(false); the event shows how old the last evidence is, by the database's clock.
+    type: bool
+    default: false
   actor:
-    description: Who asks for the change, a person or a job; stored in the event beside the database's user.
+    description:
+      - Who asks for the change, a person or a job; stored in the event beside the database's user.
+      - By default the user of the AWX job (C(awx_user_name)), else the system's user.
     type: str
   correlation_id:
-    description: Job or pipeline that the change belongs to; stored in the event.
+    description: Job or pipeline that the change belongs to; stored in the event. By default the AWX job (C(awx_job_id)).
     type: str
   git_commit:
-    description: Commit of the inventory; stored in the event.
+    description: Commit of the inventory; stored in the event. By default the revision of the AWX project (C(awx_project_revision)).
     type: str
   expected_version:
     description: Refuse unless the entry has this C(deployment_version); V(0) is an entry that is not there.
@@ -195,9 +210,13 @@ change_id:
   description: What the events of the run have in common.
   returned: when something changed, not in check mode
   type: str
+verified_event_id:
+  description: The event that holds the verification, when nothing else changed.
+  returned: with O(record_verification) and O(verification), when nothing else changed, not in check mode
+  type: int
 committed_at:
-  description: The database's time at the change.
-  returned: when something changed, not in check mode
+  description: The database's time at the change, or of the event RV(verified_event_id).
+  returned: when an event was written, not in check mode
   type: str
 superseded:
   description: Revisions that stepped down.

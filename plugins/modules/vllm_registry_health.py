@@ -57,10 +57,10 @@ options:
     type: bool
     default: false
   actor:
-    description: Who asks, a person or a job; stored in the events.
+    description: Who asks, a person or a job; stored in the events. By default the user of the AWX job, else the system's user.
     type: str
   correlation_id:
-    description: Job that the check belongs to; stored in the events.
+    description: Job that the check belongs to; stored in the events. By default the AWX job.
     type: str
   fail_on:
     description: Verdicts that fail the task.
@@ -118,6 +118,9 @@ entries:
     message:
       description: What was seen.
       type: str
+    code:
+      description: Why it did not pass, or why its status could not be changed, as a code of C(docs/codes.md); empty when it passed.
+      type: str
     failures:
       description: Failures in a row, with those of earlier runs; null when nothing was found out.
       type: int
@@ -133,6 +136,7 @@ entries:
       revision: 1f0c2a9b7d34
       verdict: fail
       message: Deployment production/llama-3-8b-production has no ready pod (2 wanted)
+      code: no_ready_pod
       failures: 3
       previous_status: ready
       status: degraded

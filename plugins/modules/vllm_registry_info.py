@@ -51,6 +51,12 @@ options:
     description: Only rows of these organizations.
     type: list
     elements: str
+  action:
+    description:
+      - With O(what=events) or O(what=history), only these actions, such as C(registered), C(status), C(disabled), C(removed).
+      - Of events also C(routed), a router was seen to follow, and C(verified), fresh evidence without a change.
+    type: list
+    elements: str
   superseded:
     description: With O(what=status), list superseded revisions too.
     type: bool

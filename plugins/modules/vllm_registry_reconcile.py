@@ -80,10 +80,10 @@ options:
     type: int
     default: 150
   actor:
-    description: Who asks, a person or a job; stored in the events.
+    description: Who asks, a person or a job; stored in the events. By default the user of the AWX job, else the system's user.
     type: str
   correlation_id:
-    description: Job that the reconciliation belongs to; stored in the events.
+    description: Job that the reconciliation belongs to; stored in the events. By default the AWX job.
     type: str
   fail_on:
     description: Outcomes that fail the task, so that the exit code says whether anything differed. Leave out V(healed) when only what is left matters.

@@ -96,13 +96,13 @@ options:
     description: RV(inference.vllm.vllm_registry#module:event_id) of the change. When not given, nothing is recorded and no database is needed.
     type: int
   actor:
-    description: Actor recorded in the event.
+    description: Who registered, for the event. By default the user of the AWX job, else the system's user.
     type: str
   correlation_id:
-    description: Job recorded in the event.
+    description: Job that registered, for the event. By default the AWX job.
     type: str
   git_commit:
-    description: Commit of the inventory recorded in the event.
+    description: Commit of the inventory, for the event. By default the revision of the AWX project.
     type: str
 attributes:
   check_mode:

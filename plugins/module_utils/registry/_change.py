@@ -65,19 +65,24 @@ def change(database: Database, request: EntryRequest, *, check_mode: bool = Fals
 def once(session: DatabaseSession, request: EntryRequest, change_id: str, check_mode: bool) -> Changed:
     """One try on an open connection."""
     store = Store(session, request)
-    if (standing := _standing(store, request)) is not None:
+    if not request.record_verification and (standing := _standing(store, request)) is not None:
         return Changed(False, standing, standing.subject)
     session.begin()
     store.lock()
     decided = plan(request, store.rows())
-    if check_mode or not decided.changed:
+    verifies = request.record_verification and not decided.changed
+    if check_mode or not (decided.changed or verifies):
         if decided.changed:
             store.check_grants(decided.writes)
         session.rollback()
         return Changed(decided.changed, decided, decided.subject)
-    store.announce(_context(request, decided, change_id))
-    for write in decided.writes:
-        store.write(write)
+    context = _context(request, decided, change_id)
+    if verifies:
+        store.record_verification(t.cast(Row, decided.subject), context)
+    else:
+        store.announce(context)
+        for write in decided.writes:
+            store.write(write)
     events = store.events(change_id)
     try:
         # Half of what is left: the other half is for asking what became of it.
@@ -101,6 +106,8 @@ def _standing(store: Store, request: EntryRequest) -> EntryPlan | None:
 
 def _outcome(decided: EntryPlan, events: t.Sequence[Row]) -> Changed:
     """What the database wrote, in the words of its own events."""
+    if not decided.changed:
+        return Changed(False, decided, decided.subject, tuple(events))
     revision = (decided.subject or {}).get("deployment_revision")
     mine = [event for event in events if event["deployment_revision"] == revision]
     return Changed(True, decided, mine[-1]["entry_after"] if mine else decided.subject, tuple(events))
@@ -145,7 +152,9 @@ def result(outcome: Changed) -> dict[str, t.Any]:
         "superseded": [write.before["deployment_revision"] for write in outcome.plan.writes if _steps_down(write) and write.before],
         "diff": {"before": _side(outcome, "before"), "after": _side(outcome, "after")},
     }
-    if outcome.events:
+    if outcome.events and not outcome.changed:
+        answer.update(verified_event_id=outcome.events[-1]["event_id"], committed_at=outcome.events[-1]["occurred_at"])
+    elif outcome.events:
         last = next((event for event in outcome.events if entry and event["deployment_id"] == entry["deployment_id"]), outcome.events[-1])
         answer.update(event_id=last["event_id"], change_id=last["change_id"], committed_at=last["occurred_at"])
         answer["event_ids"] = [event["event_id"] for event in outcome.events]

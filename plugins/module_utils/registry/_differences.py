@@ -14,7 +14,7 @@ import dataclasses
 import re
 import typing as t
 
-from ._health_policy import RECONCILED, Probed
+from ._health_policy import Probed
 from ._row import WHOLE, Row, managed, routable, status, weight
 
 
@@ -85,14 +85,14 @@ def pending(release: Release) -> dict[str, t.Any]:
         "revision": release.revision,
         "status": "pending",
         "endpoint": release.endpoint,
-        "reason": f"{RECONCILED}a running release without a row",
+        "reason": "reconcile: a running release without a row",
         "expected_version": 0,
     }
 
 
 def asked(row: Row, wanted: str, reason: str = "") -> dict[str, t.Any]:
     """Only while nobody else has changed the row since it was read."""
-    text = "".join(character if character.isprintable() else " " for character in f"{RECONCILED}{reason or 'healed'}")[:500]
+    text = "".join(character if character.isprintable() else " " for character in f"reconcile: {reason or 'healed'}")[:500]
     options = {
         "state": "present",
         "model": row["model_name"],
@@ -101,6 +101,7 @@ def asked(row: Row, wanted: str, reason: str = "") -> dict[str, t.Any]:
         "revision": row["deployment_revision"],
         "status": wanted,
         "reason": text,
+        "degraded_by": "reconcile",
         "expected_version": row["deployment_version"],
     }
     return {name: value for name, value in options.items() if value is not None}

@@ -48,11 +48,12 @@ def health_options() -> dict[str, dict[str, t.Any]]:
 
 @dataclasses.dataclass(frozen=True)
 class Checked:
-    """A step and what became of it; ``error`` says why its status was not changed."""
+    """A step and what became of it; ``error`` is why its status was not changed."""
 
     step: HealthStep
     status: str
     error: str = ""
+    error_code: str = ""
 
 
 def check(database: Database, params: Params, *, check_mode: bool = False) -> list[Checked]:
@@ -99,6 +100,7 @@ def _change(database: Database, params: Params, step: HealthStep, check_mode: bo
         "revision": step.entry["deployment_revision"],
         "status": step.becomes,
         "reason": step.reason,
+        "degraded_by": "health_check",
         "expected_version": step.entry["deployment_version"],
         "actor": params["actor"],
         "correlation_id": params["correlation_id"],
@@ -106,7 +108,7 @@ def _change(database: Database, params: Params, step: HealthStep, check_mode: bo
     try:
         change(database, request(asked), check_mode=check_mode)
     except Error as error:
-        return Checked(step, before, str(error))
+        return Checked(step, before, str(error), error.code)
     return Checked(step, step.becomes)
 
 
@@ -133,6 +135,7 @@ def _entry(checked: Checked) -> dict[str, t.Any]:
         "endpoint": entry["deployment_endpoint"],
         "verdict": probed.verdict,
         "message": probed.message,
+        "code": checked.error_code or probed.code,
         "failures": checked.step.failures,
         "previous_status": entry["deployment_status"],
         "status": checked.status,

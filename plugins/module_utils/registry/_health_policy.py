@@ -12,22 +12,20 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ._request import DEGRADED_BY
 from ._row import Row, status, weight
 
 Verdict = t.Literal["pass", "fail", "inconclusive"]
 
-#: Begins the reason of an entry that a health check, or a reconciliation, degraded; only such an entry is called ready again.
-CHECKED = "health check: "
-RECONCILED = "reconcile: "
-
 
 @dataclasses.dataclass(frozen=True)
 class Probed:
-    """What probing an entry said; ``failures`` is how often it failed in this run, before it passed or was given up."""
+    """What probing an entry showed; ``failures`` is how often it failed in this run, before it passed or was given up. ``code`` is empty when it passed."""
 
     verdict: Verdict
     message: str
     failures: int = 0
+    code: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +61,8 @@ def _step(entry: Row, probed: Probed, policy: HealthPolicy) -> HealthStep:
     if probed.verdict == "inconclusive":
         return HealthStep(entry, probed, None)
     if probed.verdict == "pass":
-        ours = status(entry) == "degraded" and str(entry["deployment_reason"] or "").startswith((CHECKED, RECONCILED))
+        # What a person called degraded, a person calls ready.
+        ours = status(entry) == "degraded" and entry["deployment_degraded_by"] in DEGRADED_BY
         return HealthStep(entry, probed, 0, "ready" if ours else "")
     failures = before + max(1, probed.failures)
     reason = _reason(failures, probed)
@@ -86,7 +85,7 @@ def _spared(step: HealthStep, policy: HealthPolicy) -> HealthStep:
 def _reason(failures: int, probed: Probed) -> str:
     """Fits the entry's column, whatever the endpoint said."""
     times = "once" if failures == 1 else f"{failures} times"
-    text = f"{CHECKED}failed {times} in a row: {probed.message}"
+    text = f"health check: failed {times} in a row: {probed.message}"
     return "".join(character if character.isprintable() else " " for character in text)[:500]
 
 

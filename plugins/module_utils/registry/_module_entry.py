@@ -12,14 +12,17 @@ from __future__ import annotations
 from .._spec import Context, Params, Result, Spec
 from ._change import change, result
 from ._database import database
-from ._options import registry_options
+from ._options import registry_options, with_actor
 from ._request import entry_options, request
 
 SPEC = Spec({**registry_options(), **entry_options()})
 
 
 def run(params: Params, context: Context) -> Result:
-    outcome = change(database(params), request(params), check_mode=context.check_mode)
+    asked = with_actor(params, context)
+    if context.check_mode and "verdict" not in (asked["verification"] or {}):
+        asked["verification"] = None  # in check mode nothing is deployed, so nothing could be verified
+    outcome = change(database(params), request(asked), check_mode=context.check_mode)
     for note in outcome.plan.notes:
         context.warn(note)
     return result(outcome)

@@ -12,14 +12,14 @@ from __future__ import annotations
 from .._spec import Context, Params, Result, Spec
 from ._database import database
 from ._health import check, health_options, result
-from ._options import registry_options
+from ._options import registry_options, with_actor
 from ._probe import probe_options
 
 SPEC = Spec({**registry_options(), **probe_options(), **health_options()})
 
 
 def run(params: Params, context: Context) -> Result:
-    answer = result(check(database(params), params, check_mode=context.check_mode), params["fail_on"])
+    answer = result(check(database(params), with_actor(params, context), check_mode=context.check_mode), params["fail_on"])
     for note in answer["notes"]:
         context.warn(note)
     return answer

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from .._spec import Context, Params, Result, Spec
 from ._database import database
-from ._options import registry_options
+from ._options import registry_options, with_actor
 from ._probe import probe_options
 from ._reconcile import reconcile, reconcile_options, result
 
@@ -19,4 +19,4 @@ SPEC = Spec({**registry_options(), **probe_options(), **reconcile_options()})
 
 
 def run(params: Params, context: Context) -> Result:
-    return result(reconcile(database(params), params, context), params["fail_on"])
+    return result(reconcile(database(params), with_actor(params, context), context), params["fail_on"])

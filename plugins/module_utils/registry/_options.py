@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+
+from .._spec import Context, Params
 
 
 def registry_options() -> dict[str, dict[str, t.Any]]:
@@ -27,3 +30,11 @@ def registry_options() -> dict[str, dict[str, t.Any]]:
         "schema": {"type": "str", "default": "public"},
         "timeout": {"type": "float", "default": 15.0},
     }
+
+
+def with_actor(params: Params, context: Context) -> dict[str, t.Any]:
+    """``params`` with who acts, from AWX or the system, where no option says it. A project revision that is no commit is left out."""
+    acts = context.actor
+    commit = acts.commit if re.fullmatch(r"[0-9a-f]{7,64}", acts.commit) else ""
+    known = {"actor": acts.user, "correlation_id": acts.job, "git_commit": commit}
+    return {**params, **{name: value for name, value in known.items() if name in params and value and not params[name]}}

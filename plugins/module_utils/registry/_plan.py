@@ -45,6 +45,7 @@ def _present(request: EntryRequest, rows: t.Sequence[Row]) -> EntryPlan:
     new, reason, notes = _wanted_status(request, mine, rows)
     after = dict(mine or dict.fromkeys(COUNTED), model_name=request.model, deployment_environment=request.environment)
     after.update(request.columns, deployment_revision=request.revision, deployment_status=new, deployment_reason=reason)
+    after["deployment_degraded_by"] = _degraded_by(request, mine, new)
     if not after["deployment_endpoint"]:
         raise InputError(f"{request.subject()} needs endpoint: revision {request.revision} is not registered yet")
     after["deployment_weight"] = _wanted_weight(request, mine, new)
@@ -82,7 +83,8 @@ def _disabled(request: EntryRequest, rows: t.Sequence[Row]) -> EntryPlan:
         _check_version(request, row)
         check_change(_named_subject(request, row), status(row), "disabled")
         unsaid = request.reason is None and status(row) == "disabled"
-        writes.append(Write(row, {**row, "deployment_status": "disabled", "deployment_reason": row["deployment_reason"] if unsaid else request.reason}))
+        reason = row["deployment_reason"] if unsaid else request.reason
+        writes.append(Write(row, {**row, "deployment_status": "disabled", "deployment_reason": reason, "deployment_degraded_by": None}))
     return EntryPlan(_in_order(writes), writes[-1].after)
 
 
@@ -117,7 +119,18 @@ def _wanted_status(request: EntryRequest, mine: Row | None, rows: t.Sequence[Row
     if request.status in ("ready", "superseded"):
         return request.status, None, []
     before = mine["deployment_reason"] if mine and status(mine) == request.status else None
+    if request.degraded_by and status(mine) == request.status:
+        return request.status, before, []
     return request.status, request.reason or before, []
+
+
+def _degraded_by(request: EntryRequest, mine: Row | None, new: str) -> str | None:
+    """A check that finds an entry degraded leaves it, and its reason, to whoever did it; a person who says it takes it over."""
+    if new != "degraded":
+        return None
+    if request.degraded_by and mine is not None and status(mine) == "degraded":
+        return t.cast("str | None", mine["deployment_degraded_by"])
+    return request.degraded_by
 
 
 def _holding(mine: Row | None, rows: t.Sequence[Row]) -> Row | None:
@@ -203,7 +216,7 @@ def _in_order(writes: t.Sequence[Write]) -> tuple[Write, ...]:
 
 
 def _step_down(row: Row) -> Write:
-    return Write(row, {**row, "deployment_status": "superseded", "deployment_reason": None})
+    return Write(row, {**row, "deployment_status": "superseded", "deployment_reason": None, "deployment_degraded_by": None})
 
 
 def _share(request: EntryRequest, after: Row, living: t.Sequence[Row]) -> list[Write]:

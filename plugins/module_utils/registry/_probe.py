@@ -28,8 +28,10 @@ from ._row import Row
 
 Params = t.Mapping[str, t.Any]
 
-#: With these codes nobody knows whether the endpoint or our access to it is to blame.
-_UNCERTAIN = ("dns", "address_denied", "key_refused")
+#: Of these nobody can say whether the endpoint or our way to it is to blame.
+_UNCERTAIN = ("dns", "denied", "http_401", "http_403")
+#: What is observed where no pod could answer.
+_NO_POD = "no ready pod"
 #: Of the cluster's options those whose names the database's have not; the others come by K8S_AUTH_*.
 _CLUSTER = ("kubeconfig", "context")
 _SHARED = ("endpoint_api_key", "endpoint_ca_cert", "endpoint_validate_certs", "allowed_networks", "http_proxy", "max_tokens", "prompt", "request_timeout")
@@ -43,6 +45,7 @@ class ProbeSubject:
     endpoint: str
     namespace: str = ""
     release: str = ""
+    kind: str = ""
 
 
 def probe_options() -> dict[str, dict[str, t.Any]]:
@@ -66,7 +69,13 @@ def api(params: Params, deadline: Deadline) -> Client:
 
 
 def of_entry(entry: Row) -> ProbeSubject:
-    return ProbeSubject(entry["model_name"], entry["deployment_endpoint"], entry["deployment_namespace"] or "", entry["deployment_release"] or "")
+    return ProbeSubject(
+        entry["model_name"],
+        entry["deployment_endpoint"],
+        entry["deployment_namespace"] or "",
+        entry["deployment_release"] or "",
+        entry["deployment_kind"] or "",
+    )
 
 
 def probe_all(subjects: t.Sequence[ProbeSubject], params: Params) -> list[Probed]:
@@ -84,7 +93,9 @@ def probe(subject: ProbeSubject, params: Params) -> Probed:
         if found.verdict == "fail":
             failures += 1
         if failures >= params["attempts"] or found.verdict == "inconclusive":
-            return Probed("fail" if found.verdict == "fail" else "inconclusive", found.message, failures)
+            if found.verdict != "fail":
+                return Probed("inconclusive", found.message, failures, code="not_probed")
+            return Probed("fail", found.message, failures, code="no_ready_pod" if found.observed == _NO_POD else "endpoint_failed")
         time.sleep(params["pause"])
 
 
@@ -95,8 +106,8 @@ def _once(subject: ProbeSubject, params: Params) -> Finding:
         if asked["via"] == "port_forward":
             nothing = _nothing_runs(subject, asked, deadline)
             if nothing:
-                return _finding.failed(nothing, code="no_pods")
-        found = verify(_route.find(asked, deadline).transports, _options.plan(asked), deadline).findings
+                return Finding("fail", nothing, _NO_POD)
+        found = verify(_route.find(asked, deadline).ways, _options.plan(asked), deadline).findings
     except ProbeError as error:
         found = [_finding.of_error(error)]
     except (InputError, UnknownError, DeadlineError, ApiError, Unreachable, ConnectionConfigError) as error:
@@ -122,8 +133,9 @@ def _nothing_runs(subject: ProbeSubject, asked: Params, deadline: Deadline) -> s
 def _asked(subject: ProbeSubject, params: Params) -> dict[str, t.Any]:
     """The options of an endpoint's verification with all but a short completion left out."""
     known = {name: option.get("default") for name, option in _options.endpoint_options().items()}
-    kind = params["kinds"].get(subject.model) or "chat"
-    by_pods = params["via"] == "port_forward" or (params["via"] == "auto" and bool(subject.release and subject.namespace))
+    # What was registered goes before what the inventory says today.
+    kind = subject.kind or params["kinds"].get(subject.model) or "chat"
+    by_pods = params["way"] == "port_forward" or (params["way"] == "auto" and bool(subject.release and subject.namespace))
     return {
         **known,
         **{name: params[name] for name in (*_SHARED, *_CLUSTER)},

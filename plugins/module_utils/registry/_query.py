@@ -60,6 +60,7 @@ _FILTERS = {
     "status": "e.@status",
     "revision": "e.@revision",
     "organization": "e.organization_id::text",
+    "action": "e.action",
 }
 _EVERYTHING = (
     "SELECT model_registry_entry(e)::text FROM model_registry_entries e WHERE e.deployment_environment = %s "
@@ -78,6 +79,7 @@ def query_options() -> dict[str, dict[str, t.Any]]:
         "status": {**strings, "choices": list(STATUSES)},
         "revision": strings,
         "organization": strings,
+        "action": strings,
         "superseded": {"type": "bool", "default": False},
         "print_table": {"type": "bool", "default": False},
         **{name: {"type": "str"} for name in _MOMENTS},
@@ -104,6 +106,8 @@ def _statement(params: t.Mapping[str, t.Any]) -> tuple[str, list[t.Any]]:
     kind = _KINDS["live" if "at" in moments else what]
     if not kind.time and set(moments) - {"at"}:
         raise InputError("since and until belong to what: events and, without at, to what: history")
+    if params.get("action") and what not in ("events", "history"):
+        raise InputError("action belongs to what: events and what: history")
     if params["limit"] < 1 or params["offset"] < 0:
         raise InputError(f"limit {params['limit']} and offset {params['offset']} are refused: at least 1, and at least 0")
     values: list[t.Any] = [moments["at"]] if "at" in moments else []

@@ -19,6 +19,12 @@ from .._errors import InputError
 from ._status import STATUSES
 
 ENVIRONMENTS = ("development", "staging", "production")
+#: What a model does; an entry without a kind is probed as chat.
+KINDS = ("chat", "completion", "embedding")
+#: What may call an entry degraded and, later, ready again. A person is none of them.
+DEGRADED_BY = ("health_check", "reconcile")
+#: What evidence and a registration may both name; what one of them does not know is not compared.
+SUBJECT = ("model", "environment", "namespace", "release", "bundle")
 
 #: Option to column, for the columns whose change counts; the others are written with such a change only.
 ESSENTIAL = {
@@ -29,6 +35,7 @@ ESSENTIAL = {
     "input_cost_per_token": "input_cost_per_token",
     "output_cost_per_token": "output_cost_per_token",
     "release": "deployment_release",
+    "kind": "deployment_kind",
 }
 ACCOMPANYING = {"bundle_content": "deployment_bundle_content", "release_revision": "deployment_release_revision"}
 
@@ -60,7 +67,9 @@ def entry_options() -> dict[str, dict[str, t.Any]]:
         "state": {"type": "str", "choices": list(STATES), "default": "present"},
         "status": {"type": "str", "choices": list(STATUSES), "default": "ready"},
         **{name: {"type": "str"} for name in ("endpoint", "namespace", "bundle", "display_name", "release", "reason", "actor", "correlation_id", "git_commit")},
+        "kind": {"type": "str", "choices": list(KINDS)},
         **{name: {"type": "dict"} for name in ("bundle_content", "verification")},
+        "record_verification": {"type": "bool", "default": False},
         **{name: {"type": "float", "no_log": False} for name in ("input_cost_per_token", "output_cost_per_token")},
         **{name: {"type": "int"} for name in ("weight", "release_revision", "expected_version")},
     }
@@ -68,7 +77,8 @@ def entry_options() -> dict[str, dict[str, t.Any]]:
 
 @dataclasses.dataclass(frozen=True)
 class EntryRequest:
-    """``columns`` holds what was given of the essential columns, ``accompanying`` of the others, ``said`` what only the event keeps."""
+    """``columns`` holds what was given of the essential columns, ``accompanying`` of the others, ``said`` what only the event keeps.
+    ``degraded_by`` is no option: health checks and reconciliations set it for themselves."""
 
     state: str
     model: str
@@ -79,6 +89,8 @@ class EntryRequest:
     weight: int | None = None
     reason: str | None = None
     expected_version: int | None = None
+    degraded_by: str | None = None
+    record_verification: bool = False
     columns: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     accompanying: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     said: dict[str, t.Any] = dataclasses.field(default_factory=dict)
@@ -95,6 +107,7 @@ def request(params: t.Mapping[str, t.Any]) -> EntryRequest:
     for name, longest in _TEXTS.items():
         _check_text(name, params.get(name), longest)
     _check_numbers(params)
+    _check_evidence(params)
     state, revision = params["state"], params.get("revision")
     if state == "present" and not revision:
         raise InputError(f"state present needs revision: the name of the bundle that {params['model']} runs")
@@ -113,6 +126,8 @@ def request(params: t.Mapping[str, t.Any]) -> EntryRequest:
         weight=params.get("weight"),
         reason=params.get("reason") or None,
         expected_version=params.get("expected_version"),
+        degraded_by=params.get("degraded_by"),
+        record_verification=state == "present" and bool(params.get("record_verification") and params.get("verification")),
         columns=columns,
         accompanying={column: _json(params[option]) for option, column in ACCOMPANYING.items() if params.get(option) is not None},
         said={name: params[name] for name in ("actor", "correlation_id", "git_commit", "verification") if params.get(name) is not None},
@@ -148,6 +163,26 @@ def _check_numbers(params: t.Mapping[str, t.Any]) -> None:
         cost = params.get(name)
         if cost is not None and not 0 <= cost < 1e9:
             raise InputError(f"{name} {cost} is refused: a price of at least 0")
+
+
+def _check_evidence(params: t.Mapping[str, t.Any]) -> None:
+    """What makes an entry routable must have passed, and be about this entry."""
+    verification = params.get("verification")
+    if verification is None or params["state"] != "present" or (params.get("status") or "ready") != "ready":
+        return
+    model, verdict, subject = params["model"], verification.get("verdict"), verification.get("subject") or {}
+    if verdict != "pass":
+        raise InputError(f"{model} is not registered as ready: its verification's verdict is {_shown(str(verdict))}, not pass", code="evidence_mismatch")
+    if not isinstance(subject, dict):
+        raise InputError(f"{model} is not registered as ready: the subject of its verification is no dictionary", code="evidence_mismatch")
+    for name in SUBJECT:
+        verified, asked = subject.get(name), params.get(name)
+        if verified and asked and verified != asked:
+            raise InputError(
+                f"{model} is not registered as ready: its verification is about {name} {_shown(str(verified))}, the registration about {_shown(str(asked))}; "
+                "verify what is to be registered",
+                code="evidence_mismatch",
+            )
 
 
 def _value(value: t.Any) -> t.Any:

@@ -32,6 +32,8 @@ COUNTED = (
     "deployment_release",
     "deployment_weight",
     "deployment_reason",
+    "deployment_kind",
+    "deployment_degraded_by",
 )
 
 

@@ -76,6 +76,12 @@ class Store:
         """What the triggers put into the events of this transaction."""
         self._session.query("SELECT set_config('inference_vllm.context', %s, true)", (json.dumps(context),), what=self._what)
 
+    def record_verification(self, entry: Row, context: t.Mapping[str, t.Any]) -> None:
+        """Fresh evidence of an entry that stays as it is: an event of its own, by the database's clock."""
+        values = (str(entry["deployment_id"]), entry["deployment_version"], json.dumps(context))
+        what = f"recording the verification of {self._model} in {self._environment}"
+        self._session.query("SELECT model_registry_verified(%s::uuid, %s::bigint, %s::jsonb)::text", values, what=what)
+
     def write(self, write: Write) -> None:
         if write.after is None:
             self._delete(t.cast(Row, write.before))

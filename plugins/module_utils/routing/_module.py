@@ -16,7 +16,7 @@ from .._errors import Error
 from .._spec import Context, Params, Result, Spec
 from ..registry import _routed
 from ..registry._database import database
-from ..registry._options import registry_options
+from ..registry._options import registry_options, with_actor
 from ._options import asking, routing_options
 from ._prove import Asking, Proof, prove, report
 
@@ -35,7 +35,8 @@ def _record(params: t.Mapping[str, t.Any], asked: Asking, proof: Proof, context:
     """What was proven stays true when it cannot be recorded, so that is only a warning."""
     if params["event_id"] is None:
         return {}
-    given = {name: params[name] for name in ("actor", "correlation_id", "git_commit") if params[name]}
+    asked_by = with_actor(params, context)
+    said = {name: asked_by[name] for name in ("actor", "correlation_id", "git_commit") if asked_by[name]}
     try:
         recorded = _routed.record(database(params), params["event_id"], asked.way.where, proof.first_right, said)
     except Error as error:

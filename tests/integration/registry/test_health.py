@@ -60,6 +60,31 @@ def test_a_model_that_stops_answering_is_degraded_at_the_third_check_and_comes_b
     assert events[1][3] == "scheduler"
 
 
+def test_what_a_person_degraded_stays_so_whatever_its_reason_says(registry: Database) -> None:
+    with vllm(Behaviour()) as (url, _behaviour):
+        change(registry, endpoint=url)
+        change(registry, endpoint=url, status="degraded", reason="health check: it is slow, says ada")
+        assert not checked(registry)["changed"]
+    assert health(registry) == [("rev-a", "degraded", 0, True)]
+
+
+def test_an_entry_is_probed_as_what_it_does_and_an_unknown_one_as_chat(registry: Database) -> None:
+    asked: list[str] = []
+    probe = _probe.verify
+    with vllm(Behaviour()) as (url, _behaviour), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_probe, "verify", lambda ways, plan, deadline: (asked.append(plan.ask.kind), probe(ways, plan, deadline))[1])
+        for kind in ("embedding", "completion", None):
+            change(registry, endpoint=url, kind=kind, model=f"m-{kind}")
+        checked(registry, kinds={"m-embedding": "chat"})
+    assert sorted(asked) == ["chat", "completion", "embedding"]
+
+
+def test_what_is_wrong_has_a_code(registry: Database) -> None:
+    change(registry, model="m-a", endpoint="127.0.0.1:1")
+    change(registry, model="m-b", endpoint="nowhere.invalid:8000")
+    assert [one["code"] for one in checked(registry)["entries"]] == ["endpoint_failed", "not_probed"]
+
+
 def test_only_beside_one_that_answers_a_dead_revision_leaves_the_routing(registry: Database) -> None:
     with vllm(Behaviour()) as (url, behaviour):
         change(registry, revision="rev-a", endpoint=url)
@@ -149,6 +174,8 @@ def test_routes_events_and_history_are_read_by_filters_sorted_and_by_pages(regis
     assert read(registry, what="events", limit=2) + read(registry, what="events", limit=100, offset=2) == events
     assert [event["actor"] for event in read(registry, what="events", until=between, revision=["rev-b"])] == ["bob"]
     assert {event["actor"] for event in read(registry, what="events", since=between)} == {"cyd"}
+    assert {event["actor"] for event in read(registry, what="events", action=["disabled"])} == {"cyd"}
+    assert [state["revision"] for state in read(registry, what="history", action=["registered"])] == ["rev-b", "rev-a"]
     live = read(registry, what="history", at=between)
     assert [(state["revision"], state["weight"], state["routable"]) for state in live] == [("rev-a", 90, True), ("rev-b", 10, True)]
     assert len(read(registry, what="history", revision=["rev-a"])) == 3
@@ -162,6 +189,7 @@ def test_routes_events_and_history_are_read_by_filters_sorted_and_by_pages(regis
         ({"what": "routes", "since": "2026-11-21T14:00:00+00:00"}, "since and until belong to"),
         ({"what": "history", "at": "2026-11-21T14:00:00"}, "with its offset from UTC"),
         ({"what": "history", "at": "now(); DROP TABLE x"}, "at 'now.*' is refused"),
+        ({"what": "entries", "action": ["disabled"]}, "action belongs to"),
         ({"limit": 0}, "limit 0 and offset 0 are refused"),
     ],
 )

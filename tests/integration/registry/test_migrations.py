@@ -152,6 +152,31 @@ def test_a_migration_that_fails_leaves_nothing(blank: Database, tmp_path: pathli
     assert blank.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
+def test_entries_that_a_check_had_degraded_are_still_known_as_such_and_did_not_change(blank: Database) -> None:
+    migrate(blank, before_evidence())
+    insert = (
+        "INSERT INTO model_registry_entries (deployment_id, model_name, deployment_environment, deployment_revision, deployment_status, "
+        "deployment_endpoint, deployment_weight, deployment_reason) VALUES (gen_random_uuid(), 'm', 'staging', %s, 'degraded', 'm:1', 10, %s)"
+    )
+    for revision, reason in (("a", "health check: failed"), ("b", "reconcile: dead"), ("c", "slow since noon"), ("d", None)):
+        blank.query(insert, (revision, reason), user="vllm_migrator")
+    migrate(blank)
+    found = blank.query("SELECT deployment_revision, deployment_degraded_by, deployment_version FROM model_registry_entries ORDER BY 1")
+    assert found == [("a", "health_check", 1), ("b", "reconcile", 1), ("c", None, 1), ("d", None, 1)]
+    assert blank.query("SELECT count(*) FROM model_deployment_events") == [(4,)]
+
+
+def test_readers_keep_their_grants_on_the_views_that_are_made_again(blank: Database) -> None:
+    prepared(blank)
+    migrate(blank, before_evidence())
+    assert blank.query("SELECT count(*) FROM model_routes", user="vllm_reader") == [(0,)]
+    assert blank.query("SELECT count(*) FROM model_mappings", user="vllm_reader") == [(0,)]
+
+
+def before_evidence() -> int:
+    return next(migration.version for migration in migrations() if migration.name == "routing_proof")
+
+
 def test_those_who_go_the_same_way_at_once_share_the_steps(blank: Database) -> None:
     wanted = migrate(blank, check_mode=True).steps
     with concurrent.futures.ThreadPoolExecutor(4) as pool:

@@ -46,10 +46,12 @@ def test_a_registration_makes_one_row_and_one_event(registry: Database) -> None:
 
 
 def test_a_second_run_leaves_no_trace(registry: Database) -> None:
-    change(registry, bundle=BUNDLE, input_cost_per_token=0.0000015, release_revision=1, verification={"p95": 1.0})
+    change(registry, bundle=BUNDLE, input_cost_per_token=0.0000015, release_revision=1, verification={"verdict": "pass", "p95": 1.0})
     registry.query("CHECKPOINT")
     before, log = row_state(registry), registry.query("SELECT pg_current_wal_insert_lsn()")
-    outcome = change(registry, bundle=BUNDLE, input_cost_per_token=0.0000015, release_revision=2, verification={"p95": 2.0}, actor="someone else")
+    outcome = change(
+        registry, bundle=BUNDLE, input_cost_per_token=0.0000015, release_revision=2, verification={"verdict": "pass", "p95": 2.0}, actor="someone else"
+    )
     assert not outcome.changed
     assert registry.query("SELECT pg_current_wal_insert_lsn()") == log
     assert row_state(registry) == before
@@ -65,6 +67,7 @@ def test_a_second_run_leaves_no_trace(registry: Database) -> None:
         ("input_cost_per_token", 0.25),
         ("output_cost_per_token", 0.5),
         ("release", "llama"),
+        ("kind", "embedding"),
         ("status", "failed"),
     ],
 )
@@ -327,3 +330,72 @@ def test_history_tells_what_was_live_when_and_who_changed_it(registry: Database)
         assert found == [(revision, "ready", 100, f"promoter of {revision}")]
     assert registry.query("SELECT count(*) FROM model_routes_at(now())") == [(0,)]
     assert registry.query("SELECT count(*) FROM model_history WHERE valid_to IS NULL") == [(2,)]
+
+
+EVIDENCE = {"verdict": "pass", "subject": {"model": "llama-3-8b", "environment": "staging"}}
+
+
+def test_evidence_without_a_change_leaves_an_event_of_its_own_and_no_other_trace(registry: Database) -> None:
+    first = _change.result(change(registry, bundle=BUNDLE, verification=EVIDENCE, record_verification=True))
+    assert "verified_event_id" not in first, "the event of the change holds it"
+    before = row_state(registry)[0]
+    again = _change.result(change(registry, bundle=BUNDLE, verification={**EVIDENCE, "p95": 2}, record_verification=True, actor="ada"))
+    assert (again["changed"], row_state(registry)[0]) == (False, before)
+    events = registry.query(
+        "SELECT event_id, action, verification ->> 'p95', actor, database_user, deployment_bundle, deployment_version, occurred_at <= clock_timestamp() "
+        "FROM model_deployment_events ORDER BY event_id DESC LIMIT 1"
+    )
+    assert events == [(again["verified_event_id"], "verified", "2", "ada", "vllm_operator", BUNDLE, 1, True)]
+    assert registry.query("SELECT count(*) FROM model_history") == [(1,)], "evidence is no state"
+    assert not change(registry, bundle=BUNDLE, verification=EVIDENCE).changed
+    assert registry.query("SELECT count(*) FROM model_deployment_events") == [(2,)], "without the option nothing is written"
+    assert "verified_event_id" not in _change.result(change(registry, check_mode=True, bundle=BUNDLE, verification=EVIDENCE, record_verification=True))
+    assert registry.query("SELECT count(*) FROM model_deployment_events") == [(2,)]
+
+
+def test_evidence_can_be_recorded_by_those_who_may_change_entries_alone(registry: Database) -> None:
+    change(registry)
+    with pytest.raises(Error) as caught:
+        change(registry, verification=EVIDENCE, record_verification=True, connection={"login_user": "vllm_reader"})
+    assert caught.value.code == "not_granted"
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        registry.query("UPDATE model_deployment_events SET actor = 'x'", user="vllm_operator")
+
+
+def test_evidence_of_an_entry_that_was_changed_meanwhile_is_not_recorded(registry: Database) -> None:
+    change(registry)
+    ((entry_id,),) = registry.query("SELECT deployment_id::text FROM model_registry_entries")
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        registry.query("SELECT model_registry_verified(%s, 7, %s)", (entry_id, json.dumps({"verification": EVIDENCE})), user="vllm_operator")
+
+
+def test_what_a_model_does_is_shown_to_routers(registry: Database) -> None:
+    change(registry, kind="embedding")
+    assert registry.query("SELECT kind FROM model_routes", user="vllm_reader") == [("embedding",)]
+    assert registry.query("SELECT entry_after ->> 'deployment_kind' FROM model_deployment_events") == [("embedding",)]
+    with pytest.raises(psycopg.errors.CheckViolation, match="vllm_entries_kind"):
+        registry.query("UPDATE model_registry_entries SET deployment_kind = 'video'", user="vllm_operator")
+
+
+def test_who_ends_the_degraded_status_by_hand_ends_who_set_it(registry: Database) -> None:
+    change(registry)
+    change(registry, status="degraded", reason="x", degraded_by="health_check")
+    assert registry.query("SELECT deployment_degraded_by FROM model_registry_entries") == [("health_check",)]
+    registry.query("UPDATE model_registry_entries SET deployment_status = 'ready'", user="vllm_operator")
+    assert registry.query("SELECT deployment_degraded_by FROM model_registry_entries") == [(None,)]
+
+
+def test_a_model_is_removed_with_all_its_revisions_at_once_and_routers_see_it(registry: Database) -> None:
+    change(registry, revision="rev-a")
+    change(registry, revision="rev-b", weight=10)
+    change(registry, revision="rev-c", status="failed")
+    change(registry, model="other")
+    answer = _change.result(verb(registry, "absent", reason="retired, see OPS-7", actor="ada"))
+    events = registry.query(
+        "SELECT action, deployment_revision, reason, actor, change_id::text FROM model_deployment_events WHERE event_id = ANY(%s) ORDER BY 2",
+        (answer["event_ids"],),
+    )
+    assert events == [("removed", f"rev-{name}", "retired, see OPS-7", "ada", answer["change_id"]) for name in "abc"]
+    assert registry.query("SELECT model_name FROM model_routes") == [("other",)]
+    assert (answer["changed"], answer["routable"], answer["entry"]) == (True, False, None)
+    assert not verb(registry, "absent", reason="again").changed

@@ -189,3 +189,37 @@ def test_a_weight_without_a_revision_is_refused_where_two_could_be_meant() -> No
     for one in (asked(revision="b"), asked(revision="a", status="disabled")):
         rows = applied(plan(one, rows), rows)
     assert refused(asked("enabled", None, weight=0), rows) == "ambiguous_revision"
+
+
+DEGRADED = {"deployment_reason": "slow since noon", "deployment_degraded_by": None}
+
+
+@pytest.mark.parametrize("by", ["health_check", "reconcile", None])
+def test_who_degraded_an_entry_is_kept_while_it_is_degraded(by: str | None) -> None:
+    degraded = plan(asked(status="degraded", reason="slow", degraded_by=by), [row("b")]).subject
+    assert degraded is not None
+    assert (degraded["deployment_degraded_by"], degraded["deployment_reason"]) == (by, "slow")
+    for back in (asked(), asked("disabled"), asked(status="failed", degraded_by="reconcile")):
+        after = plan(back, [{**degraded, "deployment_id": "id-b", "deployment_version": 2}]).subject
+        assert after is not None
+        assert after["deployment_degraded_by"] is None
+
+
+def test_a_check_leaves_what_a_person_degraded_to_the_person() -> None:
+    found = plan(asked(status="degraded", reason="reconcile: fixed", degraded_by="reconcile", endpoint="m:9000"), [row("b", "degraded", **DEGRADED)]).subject
+    assert found is not None
+    assert (found["deployment_endpoint"], found["deployment_reason"], found["deployment_degraded_by"]) == ("m:9000", "slow since noon", None)
+
+
+def test_a_person_takes_over_what_a_check_degraded() -> None:
+    mine = row("b", "degraded", deployment_reason="health check: x", deployment_degraded_by="health_check")
+    decided = plan(asked(status="degraded"), [mine])
+    assert decided.changed
+    assert decided.subject is not None
+    assert decided.subject["deployment_degraded_by"] is None
+
+
+def test_what_a_model_does_counts_as_a_change() -> None:
+    assert not plan(asked(kind="embedding"), [row("b", deployment_kind="embedding")]).changed
+    assert plan(asked(kind="embedding"), [row("b")]).changed
+    assert not plan(asked(), [row("b", deployment_kind="embedding")]).changed, "an option that is not given leaves it"

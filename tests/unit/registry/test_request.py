@@ -87,3 +87,38 @@ def test_a_reason_is_taken_as_it_is_or_refused(text: str) -> None:
     else:
         with pytest.raises(InputError, match=r"reason .* is refused"):
             request(params)
+
+
+SUBJECT = {"model": "m", "environment": "staging", "namespace": "ai", "release": "m-staging", "bundle": "sha256:" + "a" * 64, "template_hash": "1"}
+KNOWN = {**BASE, "namespace": "ai", "release": "m-staging", "bundle": "sha256:" + "a" * 64}
+
+
+@pytest.mark.parametrize("verification", [{"verdict": "pass"}, {"verdict": "pass", "subject": SUBJECT}, {"verdict": "pass", "subject": {"model": "m"}}, None])
+def test_evidence_that_passed_and_is_about_the_entry_is_taken(verification: dict[str, t.Any] | None) -> None:
+    assert request({**KNOWN, "verification": verification}).said.get("verification") == verification
+    assert request({**BASE, "verification": verification}).said.get("verification") == verification, "what the registration does not say is not compared"
+
+
+@pytest.mark.parametrize(
+    "verification",
+    [
+        {},
+        {"verdict": "fail"},
+        {"verdict": "inconclusive", "subject": SUBJECT},
+        {"verdict": "pass", "subject": "m"},
+        *({"verdict": "pass", "subject": {**SUBJECT, name: "another"}} for name in ("model", "environment", "namespace", "release", "bundle")),
+    ],
+)
+def test_evidence_that_failed_or_is_about_something_else_makes_nothing_ready(verification: dict[str, t.Any]) -> None:
+    with pytest.raises(InputError) as caught:
+        request({**KNOWN, "verification": verification})
+    assert caught.value.code == "evidence_mismatch"
+    assert request({**KNOWN, "verification": verification, "status": "failed"}).status == "failed", "what failed may be said of a failed one"
+
+
+def test_evidence_is_recorded_only_where_there_is_some_and_an_entry_to_register() -> None:
+    verification = {"verdict": "pass"}
+    assert request({**BASE, "record_verification": True, "verification": verification}).record_verification
+    assert not request({**BASE, "record_verification": True}).record_verification
+    verb = {"state": "disabled", "model": "m", "environment": "staging", "record_verification": True, "verification": verification}
+    assert not request(verb).record_verification
