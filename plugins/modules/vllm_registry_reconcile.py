@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_registry_reconcile
-short_description: Compare the registry with the Helm releases and what answers, and heal differences
+short_description: Compare the registry with the Helm releases and what answers, and fix differences
 description:
-  - Reads all rows of an environment, the deployed Helm releases of our chart in its namespaces, and probes what is routable or runs.
-  - Without O(fix) nothing is changed. With it each difference that a rule heals is healed by a change of the registry, under the release lock of the
-    release, and only while nobody else has changed the row since. No release is ever changed or deleted, and no row is deleted.
-  - A C(duplicate) is a release that several routable revisions claim, or a routable row of the platform's beside one of the registry's.
+  - Reads all rows of an environment, the deployed Helm releases of the chart in its namespaces and their live objects, and probes what is routable or runs.
+  - What a release is (endpoint, served name, environment, revision, replicas) is read from the manifest that Helm recorded for it.
+  - Without O(fix) nothing is changed. With it each difference that has a rule is fixed by a change of the registry, under the release's lock,
+    and only while nobody else has changed the row since. No release is ever changed or deleted, and no row is deleted.
+  - A C(duplicate) is a release that several routable revisions claim, or a routable unmanaged row beside a managed one.
     The revision that runs keeps the traffic, the others become C(superseded).
   - An C(orphan) is a routable row whose release is gone. When its endpoint does not answer either it becomes C(failed); when it answers, a person must look.
   - A C(wrong_endpoint) is another one than the release's Service, and not listed in O(endpoints). It is set right when the Service's pods answer.
@@ -21,7 +22,10 @@ description:
     else C(degraded).
   - An C(unregistered) release runs without a row. It gets one that is C(pending), never routable; the playbook C(register) verifies and registers it.
   - An C(unrouted) release answers, was routable before, and nothing of the model is; it is C(ready) again.
-  - What cannot be found out is inconclusive, and is never healed.
+  - A C(drift) is a Deployment or Service that is missing or was changed by hand (image, command, arguments, replicas, selector, ports). Replicas that an
+    HPA or a ScaledObject sets are not compared. It is never fixed here; the next deploy does.
+  - A model that is C(not_in_inventory) has a routable row or a release, and O(expected) does not list it. The playbook C(retire.yml) removes it.
+  - What cannot be found out is inconclusive, and is never fixed.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -32,10 +36,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: With O(fix) it says what would be healed.
+    details: With O(fix) it reports what would be fixed.
   diff_mode:
     support: full
-    details: The rows before and after, for each difference that was healed.
+    details: The rows before and after, for each difference that was fixed.
   idempotent:
     support: full
 options:
@@ -66,8 +70,12 @@ options:
     description: Endpoints by model that are meant to be others than the release's Service, such as an ingress.
     type: dict
     default: {}
+  expected:
+    description: Models of the inventory. When given, routable rows and releases of other models are reported as C(not_in_inventory).
+    type: list
+    elements: str
   fix:
-    description: Whether differences are healed.
+    description: Whether differences that have a rule are fixed.
     type: bool
     default: false
   force:
@@ -76,7 +84,7 @@ options:
     type: bool
     default: false
   lock_wait_timeout:
-    description: Seconds to wait for another run on a release that has something to heal; one that was left behind is taken over after its duration.
+    description: Seconds to wait for another run on a release that has something to fix; one that was left behind is taken over after its duration.
     type: int
     default: 150
   actor:
@@ -86,11 +94,11 @@ options:
     description: Job that the reconciliation belongs to; stored in the events. By default the AWX job.
     type: str
   fail_on:
-    description: Outcomes that fail the task, so that the exit code says whether anything differed. Leave out V(healed) when only what is left matters.
+    description: Outcomes that fail the task, so that the exit code shows whether anything differed. Leave out V(fixed) when only what is left matters.
     type: list
     elements: str
-    choices: [healed, remaining, inconclusive]
-    default: [healed, remaining, inconclusive]
+    choices: [fixed, remaining, inconclusive]
+    default: [fixed, remaining, inconclusive]
 requirements:
   - kubernetes >= 24.2.0 (Python package)
 seealso:
@@ -104,7 +112,7 @@ EXAMPLES = r"""
     environment: staging
     namespaces: [staging]
 
-- name: Heal what a rule heals, and fail for what is left
+- name: Fix what a rule fixes, and fail for what is left
   inference.vllm.vllm_registry_reconcile:
     environment: staging
     namespaces: [staging]
@@ -120,7 +128,8 @@ differences:
   elements: dict
   contains:
     kind:
-      description: V(duplicate), V(orphan), V(wrong_endpoint), V(wrong_revision), V(dead), V(unregistered) or V(unrouted).
+      description: V(duplicate), V(orphan), V(wrong_endpoint), V(wrong_revision), V(dead), V(unregistered), V(unrouted), V(drift)
+        or V(not_in_inventory).
       type: str
     model:
       description: The model.
@@ -138,17 +147,27 @@ differences:
       description: Namespace of the release.
       type: str
     message:
-      description: What was seen, and for what no rule heals, the next step.
+      description: What was seen, and for what no rule fixes, the next step.
       type: str
     outcome:
-      description: V(healed), V(remaining) or V(inconclusive).
+      description: V(fixed), V(remaining) or V(inconclusive).
       type: str
     error:
-      description: Why it was not healed, when that was tried.
+      description: Why it was not fixed, when that was tried.
       type: str
-    heals:
-      description: Whether a rule heals it.
+    error_code:
+      description: The code of RV(differences[].error).
+      type: str
+    code:
+      description: The same as RV(differences[].kind), a code of C(docs/codes.md).
+      type: str
+    fixable:
+      description: Whether a rule fixes it.
       type: bool
+    drifts:
+      description: Of a C(drift), each C(object) and C(field) that differs, with its C(recorded) and C(live) value. A missing object has no field.
+      type: list
+      elements: dict
   sample:
     - kind: orphan
       model: llama-3-8b
@@ -159,12 +178,15 @@ differences:
       message: Helm has no deployed release llama-3-8b-staging in namespace staging, and Deployment staging/llama-3-8b-staging does not exist
       outcome: remaining
       error: ""
-      heals: true
+      error_code: ""
+      code: orphan
+      fixable: true
+      drifts: []
 counts:
   description: How many differences had which outcome.
   returned: always
   type: dict
-  sample: {healed: 0, remaining: 1, inconclusive: 0}
+  sample: {fixed: 0, remaining: 1, inconclusive: 0}
 """
 
 from ..module_utils._module import serve

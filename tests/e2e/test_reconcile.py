@@ -1,15 +1,17 @@
-"""Reconciliation of a model that really runs: each difference is made as accidents make it, told, and healed by its rule."""
+"""Reconciliation of a model that really runs: each difference is made as accidents make it, reported, and fixed by its rule."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import typing as t
 
 import psycopg
-from ansible_collections.inference.vllm.plugins.module_utils.registry import _compare, _probe, _target
+from ansible_collections.inference.vllm.plugins.module_utils._actor import Actor
+from ansible_collections.inference.vllm.plugins.module_utils._spec import Context
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _database, _probe, _reconcile
 
-from plugins.module_utils.registry import _database, _probe, _reconcile
 from tests.e2e.conftest import Site, environment
 
 FIX = ("-e", "reconcile_fix=true")
@@ -21,7 +23,7 @@ def database(site: Site, statement: str, *values: t.Any) -> None:
         connection.execute(statement.encode(), values)
 
 
-def reconciled(site: Site, model: str, *, fix: bool, check_mode: bool = False) -> list[tuple[str, str]]:
+def reconciled(site: Site, model: str, *, fix: bool, check_mode: bool = False, **more: t.Any) -> list[tuple[str, str]]:
     """Kind and outcome of each difference, by what the module calls, without the seconds that a play takes."""
     options = site.lab.database("operator")
     target = _database.database(
@@ -37,14 +39,14 @@ def reconciled(site: Site, model: str, *, fix: bool, check_mode: bool = False) -
     )
     known = {name: option.get("default") for name, option in {**_probe.probe_options(), **_reconcile.reconcile_options()}.items()}
     given = {"environment": "development", "namespaces": [site.namespace], "model": [model], "fix": fix, "kubeconfig": str(site.lab.kubeconfig())}
-    given |= {"endpoint_api_key": site.lab.env()["VLLM_API_KEY"], "actor": "tester"}
-    found = _reconcile.reconcile(target, {**known, **given}, check_mode=check_mode)
+    given |= {"endpoint_api_key": site.lab.env()["VLLM_API_KEY"], "actor": "tester", **more}
+    found = _reconcile.reconcile(target, {**known, **given}, Context(check_mode=check_mode, actor=Actor("tester"), pid=os.getpid()))
     return [(one.difference.kind, one.outcome) for one in found]
 
 
-def told_then_healed(site: Site, model: str, kind: str, after: list[tuple[str, str]]) -> None:
+def reported_then_fixed(site: Site, model: str, kind: str, after: list[tuple[str, str]]) -> None:
     assert reconciled(site, model, fix=False) == [(kind, "remaining")]
-    assert reconciled(site, model, fix=True) == [(kind, "healed")]
+    assert reconciled(site, model, fix=True) == [(kind, "fixed")]
     assert reconciled(site, model, fix=True) == after
 
 
@@ -53,7 +55,7 @@ def helm(site: Site, *words: str) -> None:
     subprocess.run(command, env=environment(site.lab), check=True, capture_output=True, timeout=60)
 
 
-def test_each_difference_is_told_by_the_exit_code_and_healed_by_its_rule(site: Site) -> None:
+def test_each_difference_is_shown_by_the_exit_code_and_fixed_by_its_rule(site: Site) -> None:
     model = site.model("drift")
     release, where = f"{model}-development", ("-e", json.dumps({"reconcile_models": [f"drift-{site.namespace}"], "reconcile_pause": 0.2}))
     assert site.play().code == 0
@@ -63,15 +65,15 @@ def test_each_difference_is_told_by_the_exit_code_and_healed_by_its_rule(site: S
 
     # The row is lost: a pending one takes its place, and only a verification makes it routable.
     database(site, "DELETE FROM model_registry_entries WHERE model_name = %s", model)
-    told = site.play(*where, playbook="playbooks/reconcile.yml")
-    assert told.code == 2, told.tail
-    assert f"remaining: unregistered {model}" in told.words
-    assert f"1 difference (unregistered {model}), 0 healed, 1 remaining" in told.failure("localhost")
-    assert "which answers and has no row: run the playbook register" in told.words
+    shown = site.play(*where, playbook="playbooks/reconcile.yml")
+    assert shown.code == 2, shown.tail
+    assert f"remaining: unregistered {model}" in shown.words
+    assert f"1 difference (unregistered {model}), 0 fixed, 1 remaining" in shown.failure("localhost")
+    assert "which answers and has no row: run the playbook register" in shown.words
     assert site.rows(model) == []
-    assert (reconciled(site, model, fix=True, check_mode=True), site.rows(model)) == ([("unregistered", "healed")], [])
-    healed = site.play(*where, *FIX, playbook="playbooks/reconcile.yml")
-    assert (healed.code, healed.counts["localhost"]["changed"]) == (2, 1), healed.tail
+    assert (reconciled(site, model, fix=True, check_mode=True), site.rows(model)) == ([("unregistered", "fixed")], [])
+    fixed = site.play(*where, *FIX, playbook="playbooks/reconcile.yml")
+    assert (fixed.code, fixed.counts["localhost"]["changed"]) == (2, 1), fixed.tail
     assert [row["deployment_status"] for row in site.rows(model)] == ["pending"]
     assert reconciled(site, model, fix=True) == []
     assert site.play(playbook="register.yml").code == 0
@@ -79,7 +81,7 @@ def test_each_difference_is_told_by_the_exit_code_and_healed_by_its_rule(site: S
 
     # Someone edits the endpoint.
     database(site, "UPDATE model_registry_entries SET deployment_endpoint = 'wrong:8000' WHERE model_name = %s", model)
-    told_then_healed(site, model, "wrong_endpoint", [])
+    reported_then_fixed(site, model, "wrong_endpoint", [])
     assert site.ready(model)["deployment_endpoint"] == right
 
     # A second revision claims the release, and the one that runs becomes superseded by hand.
@@ -91,20 +93,30 @@ def test_each_difference_is_told_by_the_exit_code_and_healed_by_its_rule(site: S
         site.namespace,
         release,
     )
-    told_then_healed(site, model, "duplicate", [])
+    reported_then_fixed(site, model, "duplicate", [])
     database(site, "UPDATE model_registry_entries SET deployment_status = 'superseded' WHERE model_name = %s", model)
-    told_then_healed(site, model, "unrouted", [])
+    reported_then_fixed(site, model, "unrouted", [])
     assert site.ready(model)["deployment_endpoint"] == right
+
+    # Somebody changes the live objects, which only a deploy brings back.
+    site.lab.kubectl("set", "image", f"deployment/{release}", "vllm=vllm/vllm-openai:by-hand", "-n", site.namespace)
+    assert ("drift", "remaining") in reconciled(site, model, fix=True)
+    site.lab.kubectl("rollout", "undo", f"deployment/{release}", "-n", site.namespace)
+    site.lab.kubectl("rollout", "status", f"deployment/{release}", "-n", site.namespace, "--timeout=120s")
+    assert reconciled(site, model, fix=False) == []
+    assert reconciled(site, model, fix=False, expected=["another"]) == [("not_in_inventory", "remaining")]
 
     # Its pods are gone: it is the only one, so it stays, and everybody sees that it is degraded.
     site.lab.kubectl("scale", f"deployment/{release}", "--replicas=0", "-n", site.namespace, "--timeout=60s")
     site.lab.kubectl("wait", "--for=delete", "pod", "-l", f"app.kubernetes.io/instance={release}", "-n", site.namespace, "--timeout=60s")
-    told_then_healed(site, model, "dead", [("dead", "remaining")])
+    assert reconciled(site, model, fix=False) == [("dead", "remaining"), ("drift", "remaining")]
+    assert reconciled(site, model, fix=True) == [("dead", "fixed"), ("drift", "remaining")]
+    assert reconciled(site, model, fix=True) == [("dead", "remaining"), ("drift", "remaining")]
     assert [row["deployment_status"] for row in site.rows(model) if row["deployment_revision"] != "other"] == ["degraded"]
 
     # The release is gone too.
     helm(site, "uninstall", release)
-    told_then_healed(site, model, "orphan", [])
+    reported_then_fixed(site, model, "orphan", [])
     row = next(row for row in site.rows(model) if row["deployment_revision"] != "other")
     assert row["deployment_status"] == "failed"
     assert "Helm has no deployed release" in row["deployment_reason"]

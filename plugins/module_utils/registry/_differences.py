@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What a reconciliation compares, what it finds, and the request that heals it. Pure."""
+"""Compares the registry, what Helm deployed, what is live and what answers, and names the change that fixes each difference. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import dataclasses
 import re
 import typing as t
 
+from ._drift import Drift, Live, drifts
 from ._health_policy import Probed
+from ._rendered import Objects
 from ._row import WHOLE, Row, managed, routable, status, weight
 
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """A deployed Helm release of our chart, as its record and values say it."""
+    """A deployed Helm release of our chart, as it was rendered. ``replicas`` is None where an autoscaler sets them."""
 
     name: str
     namespace: str
@@ -28,18 +30,20 @@ class Release:
     environment: str
     revision: str
     bundle: str
-    replicas: int
-    port: int
+    endpoint: str
+    replicas: int | None
     number: int
+    kind: str = ""
+    objects: Objects = dataclasses.field(default_factory=dict)
 
     @property
-    def endpoint(self) -> str:
-        return f"{self.name}.{self.namespace}.svc.cluster.local:{self.port}"
+    def runs(self) -> bool:
+        return self.replicas is None or self.replicas > 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """``request`` holds the options of vllm_registry that heal it; without any it is for a person, and ``message`` says what to do."""
+    """``kind`` is its code. ``request`` holds the options of vllm_registry that fix it; without any it is for a person, and ``message`` says what to do."""
 
     kind: str
     model: str
@@ -50,12 +54,14 @@ class Difference:
     namespace: str = ""
     certain: bool = True
     request: dict[str, t.Any] | None = None
+    drifts: tuple[Drift, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """``rows`` are all of one environment, the platform's own among them. Probes are by the entry's id, and by namespace and name of the release.
-    ``unseen`` are namespaces whose releases could not be read, with why; ``endpoints`` are meant to be others than the release's."""
+    """``rows`` are all of one environment, unmanaged ones among them. Probes are by the entry's id, and by namespace and name of the release.
+    ``unseen`` are namespaces whose releases could not be read, with why; ``endpoints`` are meant to be others than the release's.
+    ``live`` is by namespace; ``moving`` are releases that are being deployed at this moment, with why. ``expected`` are the models of the inventory."""
 
     environment: str
     rows: t.Sequence[Row]
@@ -64,6 +70,9 @@ class World:
     release_probes: t.Mapping[tuple[str, str], Probed]
     unseen: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     endpoints: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    live: t.Mapping[str, Live] = dataclasses.field(default_factory=dict)
+    moving: t.Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    expected: frozenset[str] | None = None
     compares_releases: bool = True
     force: bool = False
 
@@ -76,7 +85,13 @@ class World:
 
 def pending(release: Release) -> dict[str, t.Any]:
     """Visible and not routable: only a verification makes it that."""
-    given = {"namespace": release.namespace, "bundle": release.bundle, "release": release.name, "release_revision": release.number}
+    given = {
+        "namespace": release.namespace,
+        "bundle": release.bundle,
+        "release": release.name,
+        "release_revision": release.number,
+        "kind": release.kind,
+    }
     return {
         **{name: value for name, value in given.items() if value},
         "state": "present",
@@ -92,7 +107,7 @@ def pending(release: Release) -> dict[str, t.Any]:
 
 def asked(row: Row, wanted: str, reason: str = "") -> dict[str, t.Any]:
     """Only while nobody else has changed the row since it was read."""
-    text = "".join(character if character.isprintable() else " " for character in f"reconcile: {reason or 'healed'}")[:500]
+    text = "".join(character if character.isprintable() else " " for character in f"reconcile: {reason or 'fixed'}")[:500]
     options = {
         "state": "present",
         "model": row["model_name"],
@@ -107,13 +122,19 @@ def asked(row: Row, wanted: str, reason: str = "") -> dict[str, t.Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def difference(kind: str, row: Row, message: str, request: dict[str, t.Any] | None = None) -> Difference:
+def difference(row: Row, message: str, *, code: str, request: dict[str, t.Any] | None = None) -> Difference:
     namespace, release = place(row)
-    return Difference(kind, row["model_name"], row["deployment_environment"], row["deployment_revision"] or "", message, release, namespace, request=request)
+    return Difference(code, row["model_name"], row["deployment_environment"], row["deployment_revision"] or "", message, release, namespace, request=request)
 
 
-def unknown(kind: str, row: Row, message: str) -> Difference:
-    return dataclasses.replace(difference(kind, row, message), certain=False)
+def unknown(row: Row, message: str, *, code: str) -> Difference:
+    return dataclasses.replace(difference(row, message, code=code), certain=False)
+
+
+def _about(release: Release, message: str, *, code: str, certain: bool = True, request: dict[str, t.Any] | None = None) -> Difference:
+    """A difference of a release that no row stands for."""
+    subject = (release.model, release.environment, release.revision)
+    return Difference(code, *subject, message, release.name, release.namespace, certain, request)
 
 
 def others_routable(world: World, row: Row) -> bool:
@@ -134,7 +155,7 @@ def plain(endpoint: str | None) -> str:
 
 
 def differences(world: World) -> list[Difference]:
-    """Sorted by model; of one row the gravest difference alone, since healing it may settle the others."""
+    """Sorted by model; of one row the gravest difference alone, since fixing it may settle the others."""
     found = _duplicates(world)
     doubled = {(one.model, one.namespace, one.release) for one in found}
     for row in (row for row in world.rows if managed(row) and routable(row)):
@@ -143,16 +164,18 @@ def differences(world: World) -> list[Difference]:
     for release in world.releases.values():
         if (release.model, release.namespace, release.name) not in doubled:
             found += _of_release(world, release)
+        found += _drift(world, release)
+    found += _not_in_inventory(world)
     return sorted(found, key=lambda one: (one.model, one.kind, one.revision))
 
 
 def needed(rows: t.Sequence[Row], releases: t.Mapping[tuple[str, str], Release]) -> tuple[list[Row], list[Release]]:
     """What must be probed: entries that routers send to, and releases that should serve."""
-    return [row for row in rows if managed(row) and routable(row)], [release for release in releases.values() if release.replicas > 0]
+    return [row for row in rows if managed(row) and routable(row)], [release for release in releases.values() if release.runs]
 
 
 def _duplicates(world: World) -> list[Difference]:
-    """Two routable rows for one thing: of one release, which runs one revision, or beside a row of the platform's own."""
+    """Two routable rows for one thing: of one release, which runs one revision, or beside an unmanaged row."""
     groups: dict[tuple[t.Any, ...], list[Row]] = collections.defaultdict(list)
     for row in world.rows:
         if routable(row) and row["model_name"]:
@@ -175,17 +198,17 @@ def _shared(world: World, rows: t.Sequence[Row]) -> Difference:
     right = [row for row in rows if release and row["deployment_revision"] == release.revision]
     text = f"{len(rows)} revisions are routable at release {place(rows[0])[1]}, which runs one: {_listed(rows)}"
     if len(right) != 1:
-        return difference("duplicate", rows[0], f"{text}; none of them is what runs: run the playbook register")
+        return difference(rows[0], f"{text}; none of them is what runs: run the playbook register", code="duplicate")
     request = {**asked(right[0], status(right[0])), "weight": WHOLE}
-    return difference("duplicate", right[0], f"{text}; {right[0]['deployment_revision']} is what runs", request)
+    return difference(right[0], f"{text}; {right[0]['deployment_revision']} is what runs", code="duplicate", request=request)
 
 
 def _beside(rows: t.Sequence[Row], ours: t.Sequence[Row]) -> Difference:
-    """Routers do not see a platform's own row, older readers of the table do: registering one of ours again makes it step down."""
-    text = f"{len(rows)} rows are routable, {len(rows) - len(ours)} of them without the registry: {_listed(rows)}"
+    """Routers do not see an unmanaged row, older readers of the table do: registering a managed one again makes it step down."""
+    text = f"{len(rows)} rows are routable, {len(rows) - len(ours)} of them unmanaged: {_listed(rows)}"
     if not ours:
-        return difference("duplicate", rows[0], f"{text}; run the playbook register, which takes one over")
-    return difference("duplicate", ours[0], text, {**asked(ours[0], status(ours[0])), "weight": weight(ours[0])})
+        return difference(rows[0], f"{text}; run the playbook register, which takes one over", code="duplicate")
+    return difference(ours[0], text, code="duplicate", request={**asked(ours[0], status(ours[0])), "weight": weight(ours[0])})
 
 
 def _listed(rows: t.Sequence[Row]) -> str:
@@ -202,40 +225,40 @@ def _of_row(world: World, row: Row) -> list[Difference]:
     if meant and plain(row["deployment_endpoint"]) != plain(meant):
         return [_wrong_endpoint(world, row, meant, release)]
     if probed.verdict == "inconclusive":
-        return [unknown("dead", row, probed.message)]
+        return [unknown(row, probed.message, code="dead")]
     return [_dead(world, row, probed)] if probed.verdict == "fail" else []
 
 
 def _without_release(world: World, row: Row, probed: Probed) -> Difference:
     namespace, name = place(row)
     if namespace in world.unseen:
-        return unknown("orphan", row, f"the releases of namespace {namespace} could not be read: {world.unseen[namespace]}")
+        return unknown(row, f"the releases of namespace {namespace} could not be read: {world.unseen[namespace]}", code="orphan")
     text = f"Helm has no deployed release {name} in namespace {namespace}"
     if probed.verdict == "inconclusive":
-        return unknown("orphan", row, f"{text}, and whether its endpoint answers could not be found out: {probed.message}")
+        return unknown(row, f"{text}, and whether its endpoint answers could not be found out: {probed.message}", code="orphan")
     if probed.verdict == "pass":
-        return difference("orphan", row, f"{text}, but its endpoint answers: say by endpoints or releases: false that it is delivered some other way")
+        return difference(row, f"{text}, but its endpoint answers: set endpoints or releases: false when it is delivered some other way", code="orphan")
     if not world.releases and not world.force and len({place(one) for one in world.rows if managed(one) and routable(one)}) > 1:
-        return difference("orphan", row, f"{text}, nor any other: is this the right cluster? force heals it if it is")
-    return difference("orphan", row, f"{text}, and {probed.message}", asked(row, "failed", f"{text}; {probed.message}"))
+        return difference(row, f"{text}, nor any other: is this the right cluster? force fixes it if it is", code="orphan")
+    return difference(row, f"{text}, and {probed.message}", code="orphan", request=asked(row, "failed", f"{text}; {probed.message}"))
 
 
 def _other_revision(world: World, row: Row, release: Release) -> Difference:
-    text = f"routers are told revision {row['deployment_revision']}, and release {release.name} runs {release.revision}"
+    text = f"routers use revision {row['deployment_revision']}, and release {release.name} runs {release.revision}"
     known = _named(world, release)
     if known is not None and status(known) == "superseded" and world.of_release(release).verdict == "pass":
-        return difference("wrong_revision", known, f"{text}, which was verified before and answers", asked(known, "ready"))
-    return difference("wrong_revision", row, f"{text}, which no verification has passed: run the playbook register, or roll back")
+        return difference(known, f"{text}, which was verified before and answers", code="wrong_revision", request=asked(known, "ready"))
+    return difference(row, f"{text}, which no verification has passed: run the playbook register, or roll back", code="wrong_revision")
 
 
 def _wrong_endpoint(world: World, row: Row, meant: str, release: Release | None) -> Difference:
     text = f"its endpoint is {row['deployment_endpoint']} and should be {meant}"
     probed = world.of_release(release) if release else Probed("inconclusive", "")
     if probed.verdict == "inconclusive":
-        return difference("wrong_endpoint", row, f"{text}; whether that answers is not known")
+        return difference(row, f"{text}; whether that answers is not known", code="wrong_endpoint")
     if probed.verdict == "fail":
-        return difference("wrong_endpoint", row, f"{text}, which does not answer either: {probed.message}")
-    return difference("wrong_endpoint", row, f"{text}, which answers", {**asked(row, status(row)), "endpoint": meant})
+        return difference(row, f"{text}, which does not answer either: {probed.message}", code="wrong_endpoint")
+    return difference(row, f"{text}, which answers", code="wrong_endpoint", request={**asked(row, status(row)), "endpoint": meant})
 
 
 def _dead(world: World, row: Row, probed: Probed) -> Difference:
@@ -247,27 +270,28 @@ def _dead(world: World, row: Row, probed: Probed) -> Difference:
         if world.probed(one).verdict == "pass"
     ]
     if others:
-        return difference("dead", row, f"{probed.message}; {others[0]['deployment_revision']} answers", asked(row, "failed", probed.message))
+        return difference(row, f"{probed.message}; {others[0]['deployment_revision']} answers", code="dead", request=asked(row, "failed", probed.message))
     if status(row) == "degraded":
-        return difference("dead", row, f"{probed.message}; it is the only one, and degraded already: look at its pods, deploy, or disable it")
-    return difference("dead", row, f"{probed.message}; it is the only one", asked(row, "degraded", probed.message))
+        return difference(row, f"{probed.message}; it is the only one, and degraded already: look at its pods, deploy, or disable it", code="dead")
+    return difference(row, f"{probed.message}; it is the only one", code="dead", request=asked(row, "degraded", probed.message))
 
 
 def _of_release(world: World, release: Release) -> list[Difference]:
-    """A running release that no entry tells of. A pending, deploying, failed or disabled entry tells of it: somebody decided that."""
+    """A running release that no entry stands for. A pending, deploying, failed or disabled entry does: somebody decided that."""
     row = _named(world, release)
     probed = world.of_release(release)
     routed = [one for one in world.rows if managed(one) and routable(one) and place(one) == (release.namespace, release.name)]
+    if row is None and not release.runs:
+        return []
     if row is None:
         answers = {"pass": "answers", "fail": "does not answer", "inconclusive": "may or may not answer"}[probed.verdict]
         text = f"release {release.name} runs revision {release.revision or 'without a name'}, which {answers} and has no row"
-        heal = pending(release) if release.revision else None
+        fix = pending(release) if release.revision else None
         next_step = "run the playbook register, which verifies it first"
-        about = (release.model, release.environment, release.revision)
-        return [Difference("unregistered", *about, f"{text}: {next_step}", release.name, release.namespace, request=heal)]
+        return [_about(release, f"{text}: {next_step}", code="unregistered", request=fix)]
     if status(row) == "superseded" and not routed and probed.verdict == "pass" and not others_routable(world, row):
         text = f"release {release.name} runs {release.revision}, which was verified before and answers, and nothing is routable"
-        return [difference("unrouted", row, text, asked(row, "ready"))]
+        return [difference(row, text, code="unrouted", request=asked(row, "ready"))]
     return []
 
 
@@ -275,3 +299,36 @@ def _named(world: World, release: Release) -> Row | None:
     """The row of what the release runs."""
     rows = [row for row in world.rows if managed(row) and row["model_name"] == release.model and row["deployment_revision"] == release.revision]
     return next((row for row in rows if row["deployment_release"] in (None, release.name)), None)
+
+
+def _drift(world: World, release: Release) -> list[Difference]:
+    """What was changed by hand. Never fixed here: which of the two is wanted is for a person, and the deploy knows how to get there."""
+    live = world.live.get(release.namespace)
+    if live is None or not release.objects:
+        return []
+    if live.unread:
+        return [_about(release, f"the live objects of release {release.name} could not be read: {live.unread}", code="drift", certain=False)]
+    row = _named(world, release)
+    found = drifts(release.objects, live, zero_is_meant=status(row) == "disabled" and bool(row and row["deployment_reason"]))
+    if not found:
+        return []
+    text = f"release {release.name} is not as Helm recorded it: {'; '.join(one.words() for one in found)}"
+    moving = world.moving.get((release.namespace, release.name))
+    if moving:
+        return [_about(release, f"{text}; but {moving}", code="drift", certain=False)]
+    return [dataclasses.replace(_about(release, f"{text}: run the deploy, which brings it back", code="drift"), drifts=tuple(found))]
+
+
+def _not_in_inventory(world: World) -> list[Difference]:
+    """One for each model, whose row speaks for its releases."""
+    if world.expected is None:
+        return []
+    found: dict[str, Difference] = {}
+    text = "{what}, and the inventory of {environment} has no model {model}: put it back there, or run the playbook retire.yml"
+    for row in (row for row in world.rows if managed(row) and routable(row)):
+        words = text.format(what=f"revision {row['deployment_revision']} is routable", environment=world.environment, model=row["model_name"])
+        found.setdefault(row["model_name"], difference(row, words, code="not_in_inventory"))
+    for release in world.releases.values():
+        words = text.format(what=f"release {release.name} is deployed", environment=world.environment, model=release.model)
+        found.setdefault(release.model, _about(release, words, code="not_in_inventory"))
+    return [one for model, one in found.items() if model not in world.expected]

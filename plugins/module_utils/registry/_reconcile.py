@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""One reconciliation: reads the registry and the releases, probes, compares, and heals what a rule heals."""
+"""One reconciliation: reads the registry, the releases and what is live, probes, compares, and fixes what a rule fixes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ import typing as t
 from .._deadline import Deadline
 from .._errors import Error, InputError
 from .._spec import Context
+from ..cluster._client import Client
 from ..lock._module import of_release
 from . import _probe, _releases
 from ._change import change
 from ._change import result as row_result
 from ._database import Database
-from ._differences import Difference, World, differences, needed, place
+from ._differences import Difference, Release, World, differences, needed, place
 from ._query import everything
 from ._request import ENVIRONMENTS, request
+from ._row import Row
 
 Params = t.Mapping[str, t.Any]
 
-OUTCOMES = ("healed", "remaining", "inconclusive")
+OUTCOMES = ("fixed", "remaining", "inconclusive")
 API_SECONDS = 60.0
 
 
@@ -41,6 +43,7 @@ def reconcile_options() -> dict[str, dict[str, t.Any]]:
         "charts": {**strings, "default": ["vllm-deployment"]},
         "releases": {"type": "bool", "default": True},
         "endpoints": {"type": "dict", "default": {}},
+        "expected": strings,
         "fix": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
         "lock_wait_timeout": {"type": "int", "default": 150},
@@ -57,6 +60,7 @@ class Settled:
     difference: Difference
     outcome: str
     error: str = ""
+    error_code: str = ""
     diff: dict[str, t.Any] | None = None
 
 
@@ -72,29 +76,46 @@ def _look(database: Database, params: Params) -> World:
     models = params["model"] or []
     rows = [row for row in everything(database, params["environment"]) if not models or row["model_name"] in models]
     namespaces = {*params["namespaces"], *(namespace for namespace, release in map(place, rows) if namespace and release)}
-    releases: _releases.Places = {}
-    unseen: dict[str, str] = {}
+    deployed = _releases.Found({}, {}, {})
+    client = None
     if params["releases"]:
         client = _probe.api(params, Deadline(API_SECONDS))
-        releases, unseen = _releases.read(client, namespaces, params["environment"], params["charts"])
-        releases = {where: release for where, release in releases.items() if not models or release.model in models}
+        deployed = _releases.read(client, namespaces, params["environment"], params["charts"])
+    releases = {where: release for where, release in deployed.releases.items() if not models or release.model in models}
     routed, running = needed(rows, releases)
-    subjects = [*map(_probe.of_entry, routed), *(_probe.ProbeSubject(one.model, one.endpoint, one.namespace, one.name) for one in running)]
+    subjects = [*map(_probe.of_entry, routed), *(_probe.ProbeSubject(one.model, one.endpoint, one.namespace, one.name, _kind_of(rows, one)) for one in running)]
     # A row and the release behind it are asked once.
     asked = list(dict.fromkeys(subjects))
     answers = dict(zip(asked, _probe.probe_all(asked, params), strict=True))
     probes = [answers[subject] for subject in subjects]
-    return World(
+    world = World(
         environment=params["environment"],
         rows=rows,
         releases=releases,
         row_probes={str(row["deployment_id"]): probed for row, probed in zip(routed, probes, strict=False)},
         release_probes={(one.namespace, one.name): probed for one, probed in zip(running, probes[len(routed) :], strict=True)},
-        unseen=unseen,
+        unseen=deployed.unseen,
         endpoints=params["endpoints"],
+        live=deployed.live,
+        expected=None if params["expected"] is None else frozenset(params["expected"]),
         compares_releases=params["releases"],
         force=params["force"],
     )
+    return world if client is None else dataclasses.replace(world, moving=_moving(client, world))
+
+
+def _kind_of(rows: t.Sequence[Row], release: Release) -> str:
+    """As the row of what the release runs says, so that both are asked the same."""
+    if release.kind:
+        return release.kind
+    same = (row for row in rows if row["model_name"] == release.model and row["deployment_revision"] == release.revision)
+    return next((row["deployment_kind"] for row in same if row["deployment_kind"]), "")
+
+
+def _moving(client: Client, world: World) -> dict[tuple[str, str], str]:
+    """Only for what drifted: while a deploy runs, the live objects are ahead of the record."""
+    places = {(one.namespace, one.release) for one in differences(world) if one.kind == "drift" and one.certain}
+    return {place: why for place in places if (why := _releases.moving(client, world.releases[place]))}
 
 
 def _settle(database: Database, params: Params, found: Difference, context: Context) -> Settled:
@@ -107,8 +128,8 @@ def _settle(database: Database, params: Params, found: Difference, context: Cont
         with _locked(params, found, context):
             outcome = change(database, request({**found.request, **said}), check_mode=context.check_mode)
     except Error as error:
-        return Settled(found, "remaining", str(error))
-    return Settled(found, "healed", diff=row_result(outcome)["diff"])
+        return Settled(found, "remaining", str(error), error.code)
+    return Settled(found, "fixed", diff=row_result(outcome)["diff"])
 
 
 @contextlib.contextmanager
@@ -133,7 +154,7 @@ def result(settled: t.Sequence[Settled], fail_on: t.Collection[str]) -> dict[str
     lines = [f"{one.difference.kind} ({one.outcome}): {_name(one.difference)}: {one.difference.message}{_after(one)}" for one in settled]
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     return {
-        "changed": counts["healed"] > 0,
+        "changed": counts["fixed"] > 0,
         "failed": any(counts[outcome] for outcome in fail_on),
         "differences": [_entry(one) for one in settled],
         "counts": counts,
@@ -145,7 +166,15 @@ def result(settled: t.Sequence[Settled], fail_on: t.Collection[str]) -> dict[str
 def _entry(settled: Settled) -> dict[str, t.Any]:
     found = settled.difference
     entry = {name: getattr(found, name) for name in ("kind", "model", "environment", "revision", "release", "namespace", "message")}
-    return {**entry, "outcome": settled.outcome, "error": settled.error, "heals": found.request is not None}
+    return {
+        **entry,
+        "code": found.kind,
+        "outcome": settled.outcome,
+        "error": settled.error,
+        "error_code": settled.error_code,
+        "fixable": found.request is not None,
+        "drifts": [dataclasses.asdict(one) for one in found.drifts],
+    }
 
 
 def _name(found: Difference) -> str:

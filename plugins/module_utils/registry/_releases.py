@@ -5,38 +5,57 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The deployed Helm releases of our chart in some namespaces, from Helm's own records."""
+"""The deployed Helm releases of our chart in some namespaces, from Helm's own records, and what is live of them."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ..cluster._client import ApiError, Client, Unreachable
+from .._errors import Error
+from ..cluster._client import ApiError, Client, NotFound, Unreachable
 from ..release import _history
 from ._differences import Release
-
-DEFAULT_PORT = 8000
+from ._drift import Live
+from ._rendered import rendered
 
 Places = dict[tuple[str, str], Release]
 
 
-def read(client: Client, namespaces: t.Collection[str], environment: str, charts: t.Collection[str]) -> tuple[Places, dict[str, str]]:
-    """Releases by namespace and name, and the namespaces that could not be read, with why."""
-    found: Places = {}
-    unseen: dict[str, str] = {}
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """Releases by namespace and name, what is live by namespace, and the namespaces whose releases could not be read, with why."""
+
+    releases: Places
+    live: dict[str, Live]
+    unseen: dict[str, str]
+
+
+def read(client: Client, namespaces: t.Collection[str], environment: str, charts: t.Collection[str]) -> Found:
+    found = Found({}, {}, {})
     for namespace in sorted(namespaces):
         try:
             records = _records(client, namespace)
         except (ApiError, Unreachable) as error:
-            unseen[namespace] = str(error)
+            found.unseen[namespace] = str(error)
             continue
         for record in records:
-            release = _release(record)
-            if record.chart.rpartition("-")[0] in charts and release.environment == environment:
-                known = found.get((namespace, release.name))
-                if known is None or known.number < release.number:
-                    found[namespace, release.name] = release
-    return found, unseen
+            if record.chart.rpartition("-")[0] in charts:
+                release = _release(record)
+                known = found.releases.get((namespace, release.name))
+                if release.environment == environment and (known is None or known.number < release.number):
+                    found.releases[namespace, release.name] = release
+        if any(place == namespace for place, _name in found.releases):
+            found.live[namespace] = _live(client, namespace)
+    return found
+
+
+def moving(client: Client, release: Release) -> str:
+    """Why the live objects need not be what the record says at this moment; empty when the release stands still."""
+    newest = _history.latest(_history.read(client, release.namespace, release.name))
+    if newest is None or newest.number == release.number:
+        return ""
+    return f"Helm revision {newest.number} is {newest.status}" if newest.status in (*_history.PENDING, "deployed") else ""
 
 
 def _records(client: Client, namespace: str) -> list[_history.Revision]:
@@ -45,29 +64,44 @@ def _records(client: Client, namespace: str) -> list[_history.Revision]:
 
 
 def _release(record: _history.Revision) -> Release:
-    """What the values say: our deploy writes the revision and bundle there, a release made by hand may have neither."""
-    named = _part(record.values, "release")
+    """What was rendered, where it says it; a release made by hand may have neither revision nor bundle."""
+    manifest = rendered(record.manifest, record.name, record.namespace, record.values)
     return Release(
         name=record.name,
         namespace=record.namespace,
-        model=str(_part(record.values, "model").get("servedName") or record.name),
-        environment=str(record.values.get("environment") or "development"),
-        revision=str(named.get("revision") or ""),
-        bundle=str(named.get("bundle") or ""),
-        replicas=_number(record.values.get("replicas"), 1),
-        port=_number(_part(record.values, "service").get("port"), DEFAULT_PORT),
+        model=manifest.model or record.name,
+        environment=manifest.environment or str(record.values.get("environment") or "development"),
+        revision=manifest.revision,
+        bundle=manifest.bundle,
+        endpoint=manifest.endpoint,
+        kind=manifest.kind,
+        replicas=manifest.replicas,
         number=record.number,
+        objects=manifest.objects,
     )
 
 
-def _part(values: t.Mapping[str, t.Any], name: str) -> t.Mapping[str, t.Any]:
-    part = values.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _number(value: t.Any, default: int) -> int:
-    """0 replicas are 0, not the default."""
+def _live(client: Client, namespace: str) -> Live:
     try:
-        return default if value is None else int(value)
-    except (TypeError, ValueError):
-        return default
+        objects = {
+            (kind, item["metadata"]["name"]): item
+            for kind, path in (("Deployment", f"/apis/apps/v1/namespaces/{namespace}/deployments"), ("Service", f"/api/v1/namespaces/{namespace}/services"))
+            for item in client.items(path, limit=100)
+        }
+    except (ApiError, Unreachable) as error:
+        return Live(unread=str(error))
+    return Live(objects, _scaled(client, namespace))
+
+
+def _scaled(client: Client, namespace: str) -> frozenset[str] | None:
+    """Deployments that an HPA or a ScaledObject targets; None when that cannot be read."""
+    names: set[str] = set()
+    for path in (f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers", f"/apis/keda.sh/v1alpha1/namespaces/{namespace}/scaledobjects"):
+        try:
+            targets = [item["spec"].get("scaleTargetRef") or {} for item in client.items(path, limit=100)]
+        except NotFound:
+            continue  # no such kind in this cluster
+        except Error:
+            return None
+        names.update(str(target.get("name")) for target in targets if target.get("kind", "Deployment") == "Deployment")
+    return frozenset(names)
