@@ -10,7 +10,7 @@ module: vllm_registry
 short_description: Keep one model's entries in the registry that routers follow
 description:
   - Registers a revision of a model, changes its status or weight, or removes it, in one transaction under a lock of the model and environment.
-  - Of one model, environment and organisation at most one revision is routable (C(ready) or C(degraded)), unless weights are set on purpose.
+  - Of one model, environment and organization at most one revision is routable (C(ready) or C(degraded)), unless weights are set on purpose.
     A revision that becomes routable without O(weight) takes the whole traffic, and the others become C(superseded) in the same transaction.
   - Every change of a row leaves one event in C(model_deployment_events) and notifies the channel C(model_registry).
   - A run that changes nothing writes nothing. What counts as a change are endpoint, namespace, revision, bundle, status, weight, prices,
@@ -41,7 +41,7 @@ options:
     choices: [development, staging, production]
   organization:
     description:
-      - Organisation that the entry is for.
+      - Organization that the entry is for.
       - When not given the default of the table's column C(organization_id), which is none unless the platform has one.
     type: str
   revision:

@@ -104,7 +104,7 @@ entries:
       description: Its environment.
       type: str
     organization:
-      description: Organisation of the entry, if it has one.
+      description: Organization of the entry, if it has one.
       type: str
     revision:
       description: The revision.

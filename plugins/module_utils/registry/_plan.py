@@ -34,7 +34,7 @@ class EntryPlan:
 
 
 def plan(request: EntryRequest, rows: t.Sequence[Row]) -> EntryPlan:
-    """``rows`` are all rows of the model, environment and organisation."""
+    """``rows`` are all rows of the model, environment and organization."""
     decide = {"present": _present, "absent": _absent, "enabled": _enabled, "disabled": _disabled}
     return decide[request.state](request, rows)
 

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from .._errors import Error
-from ..cluster._client import ApiError, Client, NotFound, Unreachable
+from ..cluster._client import Client, NotFound
 from ..release import _history
 from ._differences import Release
 from ._drift import Live
@@ -36,7 +36,7 @@ def read(client: Client, namespaces: t.Collection[str], environment: str, charts
     for namespace in sorted(namespaces):
         try:
             records = _records(client, namespace)
-        except (ApiError, Unreachable) as error:
+        except Error as error:
             found.unseen[namespace] = str(error)
             continue
         for record in records:
@@ -52,7 +52,10 @@ def read(client: Client, namespaces: t.Collection[str], environment: str, charts
 
 def moving(client: Client, release: Release) -> str:
     """Why the live objects need not be what the record says at this moment; empty when the release stands still."""
-    newest = _history.latest(_history.read(client, release.namespace, release.name))
+    try:
+        newest = _history.latest(_history.read(client, release.namespace, release.name))
+    except Error as error:
+        return f"whether it is being deployed could not be read: {error}"
     if newest is None or newest.number == release.number:
         return ""
     return f"Helm revision {newest.number} is {newest.status}" if newest.status in (*_history.PENDING, "deployed") else ""
@@ -88,7 +91,7 @@ def _live(client: Client, namespace: str) -> Live:
             for kind, path in (("Deployment", f"/apis/apps/v1/namespaces/{namespace}/deployments"), ("Service", f"/api/v1/namespaces/{namespace}/services"))
             for item in client.items(path, limit=100)
         }
-    except (ApiError, Unreachable) as error:
+    except Error as error:
         return Live(unread=str(error))
     return Live(objects, _scaled(client, namespace))
 

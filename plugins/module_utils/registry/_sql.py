@@ -40,7 +40,7 @@ _DELETE = "DELETE FROM model_registry_entries WHERE ctid = %s::tid AND xmin::tex
 
 
 class Store:
-    """Reads and writes the rows of one model, environment and organisation inside the session's transaction."""
+    """Reads and writes the rows of one model, environment and organization inside the session's transaction."""
 
     def __init__(self, session: DatabaseSession, request: EntryRequest) -> None:
         self._session = session
@@ -50,7 +50,7 @@ class Store:
         self._organization: str | None = None
 
     def lock(self) -> None:
-        """One writer at a time for each model, environment and organisation; the lock ends with the transaction, also behind a pooler."""
+        """One writer at a time for each model, environment and organization; the lock ends with the transaction, also behind a pooler."""
         rows = self._session.query(_LOCK, (self._scope[0], *self._scope), what=f"waiting for the lock of {self._model} in {self._environment}")
         self._organization = rows[0][0]
 

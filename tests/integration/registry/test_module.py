@@ -353,6 +353,13 @@ def test_evidence_without_a_change_leaves_an_event_of_its_own_and_no_other_trace
     assert registry.query("SELECT count(*) FROM model_deployment_events") == [(2,)]
 
 
+def test_evidence_is_not_put_down_to_the_revision_that_steps_down(registry: Database) -> None:
+    change(registry, revision="rev-a")
+    change(registry, revision="rev-b", verification=EVIDENCE)
+    found = registry.query("SELECT action, deployment_revision, verification ->> 'verdict' FROM model_deployment_events ORDER BY event_id")
+    assert found == [("registered", "rev-a", None), ("superseded", "rev-a", None), ("registered", "rev-b", "pass")]
+
+
 def test_evidence_can_be_recorded_by_those_who_may_change_entries_alone(registry: Database) -> None:
     change(registry)
     with pytest.raises(Error) as caught:

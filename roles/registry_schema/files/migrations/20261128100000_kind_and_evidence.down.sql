@@ -64,6 +64,50 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION model_registry_record() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    context jsonb := coalesce(nullif(current_setting('inference_vllm.context', true), ''), '{}')::jsonb;
+    before model_registry_entries;
+    after model_registry_entries;
+    subject model_registry_entries;
+    replaces jsonb;
+    event bigint;
+BEGIN
+    IF TG_OP <> 'INSERT' THEN before := OLD; END IF;
+    IF TG_OP <> 'DELETE' THEN after := NEW; END IF;
+    IF TG_OP = 'DELETE' THEN subject := OLD; ELSE subject := NEW; END IF;
+    IF TG_OP = 'UPDATE' AND before.deployment_version = after.deployment_version THEN
+        RETURN NULL;
+    END IF;
+    -- The context names what a revision took over from; any other row of the same run is its own past.
+    replaces := CASE WHEN context ->> 'revision' = subject.deployment_revision THEN context -> 'replaces' END;
+    INSERT INTO model_deployment_events (
+        action, change_id, deployment_id, organization_id, model_name, deployment_environment, deployment_revision, deployment_version,
+        previous_status, deployment_status, previous_revision, previous_bundle, deployment_bundle, reason, actor, database_user,
+        correlation_id, git_commit, verification, entry_before, entry_after)
+    VALUES (
+        model_registry_action(before, after), (context ->> 'change_id')::uuid, subject.deployment_id, subject.organization_id::text,
+        subject.model_name, subject.deployment_environment, subject.deployment_revision, subject.deployment_version,
+        before.deployment_status, after.deployment_status, coalesce(replaces ->> 'revision', before.deployment_revision),
+        CASE WHEN replaces ? 'revision' THEN replaces ->> 'bundle' ELSE before.deployment_bundle END,
+        after.deployment_bundle, context ->> 'reason', context ->> 'actor', session_user,
+        context ->> 'correlation_id', context ->> 'git_commit', nullif(context -> 'verification', 'null'),
+        CASE WHEN before.deployment_id IS NOT NULL THEN model_registry_entry(before) END,
+        CASE WHEN TG_OP <> 'DELETE' THEN model_registry_entry(after) END)
+    RETURNING event_id INTO event;
+    PERFORM pg_notify('model_registry', jsonb_build_object(
+        'event_id', event, 'organization_id', subject.organization_id::text, 'model_name', subject.model_name,
+        'deployment_environment', subject.deployment_environment, 'deployment_revision', subject.deployment_revision,
+        'deployment_status', after.deployment_status, 'deployment_version', subject.deployment_version)::text);
+    RETURN NULL;
+END
+$$;
+DO $migration$
+BEGIN
+    EXECUTE format('ALTER FUNCTION model_registry_record() SET search_path = %I, pg_temp', current_schema());
+END
+$migration$;
+
 ALTER TABLE model_registry_entries DROP CONSTRAINT vllm_entries_kind, DROP CONSTRAINT vllm_entries_degraded_by;
 
 -- A view cannot lose a column: it is made again as it was, with the platform's columns of that time, and granted again to those who had it.

@@ -45,7 +45,7 @@ def test_the_documented_columns_are_those_of_the_view_in_order(registry: Databas
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 'model_routes'::regclass AND attnum > 0 ORDER BY attnum"
     )
     assert view == COLUMNS
-    assert len(COLUMNS) == 19
+    assert len(COLUMNS) == 20
 
 
 def test_each_column_has_a_comment_in_the_database(registry: Database) -> None:
