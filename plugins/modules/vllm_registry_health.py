@@ -27,7 +27,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Probes, and says which statuses it would change.
+    details: Probes, and reports which statuses it would change.
   diff_mode:
     support: none
     details: RV(entries) has the status before and after.
