@@ -9,8 +9,8 @@
 
 Entry points: ``_module_entry``, ``_module_info``, ``_module_schema``, ``_module_health`` and ``_module_reconcile`` (a module each; apart, because the first
 three must not load what only probes and releases need), ``_change.change`` (one request, one transaction) and ``_routed.record``.
-Pure decisions: ``_request``, ``_plan``, ``_status``, ``_health_policy``, ``_differences``, ``_drift``. I/O: ``_session``, ``_sql``, ``_query``, ``_migrate``,
-``_probe``, ``_releases``, ``_health``, ``_reconcile``.
+Pure decisions: ``_request``, ``_plan``, ``_status``, ``_health_policy``, ``_rendered``, ``_drift``, ``_differences``.
+I/O: ``_session``, ``_sql``, ``_query``, ``_migrate``, ``_probe``, ``_releases``, ``_health``, ``_reconcile``.
 
 May import: bundle, change, cluster, release, lock, endpoint, gates.
 """
