@@ -1,7 +1,7 @@
 # Everything sets itself up: Python's environment in .venv, the lab's programs in .lab/bin. Nothing outside the ignored folders.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test lab-up lab-down env bench differential test-routers jepsen hostile golang-migrate FORCE
+.PHONY: help setup setup-tests demo test lab-up lab-down env bench differential test-routers jepsen hostile codes golang-migrate FORCE
 
 LIBRARIES := meta/ee-requirements.txt lab/requirements.txt
 SCRIPTS := lab/setup/_step.sh lab/setup/line.sh lab/setup/python.sh lab/setup/venv.sh tests/matrix
@@ -33,16 +33,17 @@ ifneq ($(filter bench,$(MAKECMDGOALS)),)
 endif
 
 help:
-	@echo 'make demo      set everything up, start the lab, deploy two models, say what to do next'
+	@echo 'make demo      set everything up, start the lab, deploy two models, print the next commands to try'
 	@echo 'make test      set everything up and run every check; make test CHECKS="ruff unit" runs some'
-	@echo 'make setup     the virtual environment and the programs of the lab, nothing started'
-	@echo 'make lab-up    a Kubernetes control plane, GPU nodes and the registry on this machine'
-	@echo 'make lab-down  stops the lab and removes what it kept'
+	@echo 'make setup     make the virtual environment and build the programs of the lab; start nothing'
+	@echo 'make lab-up    start a Kubernetes control plane, GPU nodes and the registry on this machine'
+	@echo 'make lab-down  stop the lab and remove its state'
 	@echo 'make differential CASES=1000 SEED=1   compare capacity answers with the real scheduler'
 	@echo 'make jepsen DURATION=60 SEED=1   writers, readers, a network that breaks, kill -9: the registry must balance'
 	@echo 'make hostile STRINGS=10000   strings that try to be something else, as names, reasons, endpoints'
 	@echo 'make test-routers   real LiteLLM and HAProxy follow the registry'
 	@echo 'make bench NAME=verify   print figures beside a peer or a limit; NAME is one of $(BENCHES)'
+	@echo 'make codes     regenerate docs/codes.md from the table of codes'
 	@echo 'make env       eval "$$(make -s env)" puts the environment and the lab into this shell'
 
 # The two halves are independent: one waits for the network, the other for the processors.
@@ -115,6 +116,10 @@ jepsen: setup-tests
 
 hostile: setup-tests
 	@eval "$$(sh lab/setup/env.sh --path)" && HOSTILE_STRINGS=$(or $(STRINGS),10000) python -m pytest -p no:cacheprovider -s tests/integration/registry/test_hostile.py
+
+# The table of the page comes from plugins/module_utils/_codes.py; a test compares the two.
+codes: .venv/ready
+	@.venv/bin/python -m tests.runner.codes
 
 # With it the tests prove that it and our migrations carry on from each other; without it they skip that.
 golang-migrate:

@@ -14,8 +14,8 @@ GPU = "nvidia.com/gpu"
 
 
 def ours() -> Json:
-    from plugins.module_utils.capacity import _query, _question, _reader
-    from plugins.module_utils.cluster._connection import Connection, connect
+    from ansible_collections.inference.vllm.plugins.module_utils.capacity import _query, _question, _reader
+    from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, connect
 
     if os.environ.get("BENCH_SCAN"):
         _reader.NODES_PER_POD = 0

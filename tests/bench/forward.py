@@ -110,7 +110,9 @@ def main() -> int:
     rates, added = {}, {}
     with echo(admin) as port:
         transports, guard = part("endpoint._transports"), part("endpoint._guard")
-        forwarded = transports.PortForward(admin, NAMESPACE, POD, 8000)
+        connection = part("cluster._connection").connect({"kubeconfig": str(lab.layout.kubeconfig("admin"))})
+        product = part("cluster._client").Client(connection, part("_deadline").Deadline(300))
+        forwarded = transports.PortForward(product, NAMESPACE, POD, 8000)
         direct = transports.Direct(guard.parse(f"http://127.0.0.1:{port}"), guard.networks(["127.0.0.0/8"]))
         for name, transport in (("direct", direct), ("port_forward", forwarded)):
             for concurrency in (1, 8):

@@ -16,10 +16,11 @@ import sys
 import time
 import typing as t
 
-from plugins.module_utils._deadline import Deadline
-from plugins.module_utils.registry import _change, _database, _request, _session
-from plugins.module_utils.registry._change import change
-from tests.conftest import ROOT
+from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils.registry import _change, _database, _request, _session
+from ansible_collections.inference.vllm.plugins.module_utils.registry._change import change
+
+from tests.integration.registry.conftest import ROOT, prepared
 from tests.integration.registry.postgres import Cluster, Database, installations
 
 ENTRY = {"state": "present", "model": "llama-3-8b", "environment": "staging", "revision": "rev-a", "endpoint": "llama:8000", "status": "ready"}
