@@ -28,15 +28,7 @@ CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition",
 
 
 def client(layout: Layout, state: State, *, who: str = "admin", seconds: float = 30) -> Client:
-    pem = (layout.pki / f"{who}.pem").read_bytes()
-    connection = Connection(
-        host=f"https://127.0.0.1:{state.ports['kube-apiserver']}",
-        authorization=lambda: None,
-        ca_data=(layout.pki / "ca.crt").read_bytes(),
-        client_cert_data=pem,
-        client_key_data=pem,
-    )
-    return Client(connection, Deadline(seconds), user_agent="lab")
+    return Client(f"https://127.0.0.1:{state.ports['kube-apiserver']}", trust(layout, identity=who), seconds=seconds)
 
 
 def apply(api: Client, manifest: Json, *, namespace: str | None = None) -> None:

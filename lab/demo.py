@@ -19,7 +19,7 @@ import typing as t
 from lab._layout import ROOT, Layout
 
 COMMAND = ("ansible-playbook", "deploy.yml", "-i", "inventories/development")
-COLUMNS = ("model", "environment", "revision", "status", "endpoint", "GPUs", "P95 (s)", "plan to routed, by step (s)")
+COLUMNS = ("model", "environment", "revision", "status", "GPUs", "P95 (s)", "endpoint")
 
 Report = dict[str, t.Any]
 
@@ -31,13 +31,14 @@ def main() -> int:
     done = subprocess.run(COMMAND, cwd=ROOT, env={**os.environ, "VLLM_REPORT_DIR": str(prepared(reports))}, check=False)
     if done.returncode:
         print(
-            f"\nThe deploy ended with exit code {done.returncode}; the lines above say which model and why. The lab still runs: make lab-down ends it.",
+            f"\nThe deploy ended with exit code {done.returncode}; the lines above name the model and the cause. The lab still runs: make lab-down stops it.",
             file=sys.stderr,
         )
         return done.returncode
     found = [json.loads(path.read_text()) for path in sorted(reports.glob("*.json"))]
     print(f"\n{len(found)} models in {time.monotonic() - start:.1f} s:\n")
     print(table([COLUMNS, *(row(report) for report in found)]))
+    print(f"\nSeconds by step:\n{table([steps(report) for report in found])}")
     print(next_steps(found[0], found[-1], free_port()))
     return 0
 
@@ -52,17 +53,12 @@ def prepared(reports: pathlib.Path) -> pathlib.Path:
 
 def row(report: Report) -> tuple[str, ...]:
     p95 = (report["latency"].get("e2e") or {}).get("p95")
-    steps = ", ".join(f"{name} {float(seconds):.1f}" for name, seconds in report["seconds"].items())
-    return (
-        report["model"],
-        report["environment"],
-        report["revision"],
-        report["status"],
-        report["endpoint"],
-        str(report["gpus"]),
-        f"{p95:.3f}" if p95 is not None else "not measured",
-        steps,
-    )
+    measured = f"{p95:.3f}" if p95 is not None else "not measured"
+    return report["model"], report["environment"], report["revision"], report["status"], str(report["gpus"]), measured, report["endpoint"]
+
+
+def steps(report: Report) -> tuple[str, str]:
+    return report["model"], ", ".join(f"{name} {float(seconds):.1f}" for name, seconds in report["seconds"].items())
 
 
 def table(rows: t.Sequence[t.Sequence[str]]) -> str:
@@ -75,28 +71,28 @@ def next_steps(first: Report, last: Report, port: int) -> str:
     ask = {"model": first["model"], "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 16}
     broken = {"vllm_engine": {"extraArgs": ["--no-such-flag"]}}
     return f"""
-What next? Everything below can be pasted into a shell here; first put the lab into it:
+What next? All commands below can be pasted into a shell in this folder. First point the shell at the lab:
 
   eval "$(make -s env)"
 
-Talk to the model (the forward ends with the shell's job):
+Send a request to the model (the port-forward ends with the last command):
   kubectl port-forward -n {first["namespace"]} service/{first["release"]} {port}:8000 >/dev/null & sleep 1
   curl -s http://127.0.0.1:{port}/v1/chat/completions -H "Authorization: Bearer $VLLM_API_KEY" \\
     -H 'Content-Type: application/json' -d '{json.dumps(ask)}'; kill %%
 
-Look at the registry's row:
-  ansible localhost -m inference.vllm.vllm_registry_info -a 'model={first["model"]}'
+Print the registry:
+  ansible-playbook playbooks/status.yml
 
 Run it again (nothing changes):
   {shlex.join(COMMAND)}
 
-See what a change would do, without doing it:
+Preview a change:
   {shlex.join(COMMAND)} --limit {last["model"]} --check --diff -e '{{"vllm_engine": {{"maxModelLen": 4096}}}}'
 
-Break it (it is told why, and the version that serves goes on serving):
+Break it (the run explains the failure, and the version that serves keeps serving):
   {shlex.join(COMMAND)} --limit {last["model"]} -e '{json.dumps(broken)}'
 
-Stop the lab and remove what it kept:
+Stop the lab and remove its state:
   make lab-down
 """
 

@@ -137,7 +137,7 @@ def lab() -> t.Iterator[RunningLab]:
         yield RunningLab(existing(layout))
     finally:
         with one_at_a_time(layout):
-            mine.unlink()
+            mine.unlink(missing_ok=True)  # somebody may have taken the lab down by hand
             if not _used(layout):
                 _command("down", layout)
 

@@ -12,7 +12,7 @@ step() {
     printf 'setup: %s (%s s)\n' "$step_title" "$(($(date +%s) - step_start))" >&2
   else
     tail -n 25 "$step_log" >&2
-    die "Set-up stopped at \"$step_title\"; the whole output is in $step_log. Run the same make target again when it is mended."
+    die "Set-up stopped at \"$step_title\"; the whole output is in $step_log. Fix the cause, then run the same make target again."
   fi
 }
 

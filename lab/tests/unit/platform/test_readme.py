@@ -1,4 +1,4 @@
-"""What lab/README.md says of Kubernetes' behaviour is a list of tests that there are."""
+"""What lab/README.md says of Kubernetes' behavior is a list of tests that there are."""
 
 from __future__ import annotations
 
