@@ -24,7 +24,7 @@ def read(path: str) -> Chart:
     """The chart in folder ``path``; raises InputError when it is none."""
     folder = pathlib.Path(path)
     if not (folder / "Chart.yaml").is_file():
-        raise InputError(f"no chart at {path}: Chart.yaml is missing; set deploy_chart_ref to the folder of vllm-deployment")
+        raise InputError(f"no chart at {path}: Chart.yaml is missing; set chart_ref (apply_chart_ref) to the folder of the chart vllm-deployment")
     metadata = read_values(folder / "Chart.yaml")
     defaults = read_values(folder / "values.yaml") if (folder / "values.yaml").is_file() else {}
     return Chart(str(metadata.get("name")), str(metadata.get("version")), digest(folder), defaults)
