@@ -17,10 +17,20 @@ from .._spec import Context
 from ._lease import Owner
 
 
-def me(context: Context, reason: str) -> Owner:
-    """The run of ``context``; ``reason`` is shown to whoever waits."""
-    actor, pid = context.actor, context.pid
-    return Owner(user=actor.user, host=socket.gethostname(), pid=pid, boot=boot(), start=start_time(pid), job=actor.job, reason=reason)
+def me(context: Context, reason: str, *, pid: int = 0) -> Owner:
+    """The run of ``context``; ``reason`` is shown to whoever waits. ``pid``: one process of the run holds the lock for itself alone."""
+    actor, process = context.actor, pid or context.pid
+    return Owner(
+        user=actor.user,
+        host=socket.gethostname(),
+        pid=process,
+        boot=boot(),
+        start=start_time(process),
+        job=actor.job,
+        reason=reason,
+        run=f"{context.pid}-{start_time(context.pid)}" if pid else "",
+        subject=context.host,
+    )
 
 
 def gone(owner: Owner | None) -> bool:

@@ -17,6 +17,7 @@ from ..cluster._client import Client
 from ..cluster._connection import connect
 from ..cluster._options import kubernetes_options, with_environment
 from . import _holder
+from ._keeper import NAME
 from ._lease import DURATION_SECONDS
 from ._lock import Lock
 
@@ -59,7 +60,7 @@ def run(params: Params, context: Context) -> Result:
 
 def of_release(client: Client, namespace: str, release: str, context: Context, *, reason: str = "", duration: int = DURATION_SECONDS) -> Lock:
     """The lock of a release for the run of ``context``."""
-    return Lock(client, namespace, f"inference-vllm-{release}", _holder.me(context, reason), duration=duration)
+    return Lock(client, namespace, NAME.format(release=release), _holder.me(context, reason), duration=duration)
 
 
 def renewal(client: Client, params: Params, context: Context) -> t.Callable[[], None]:

@@ -13,10 +13,11 @@ from ansible_collections.inference.vllm.plugins.module_utils._actor import actor
 from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
 from ansible_collections.inference.vllm.plugins.module_utils._spec import Context
 from ansible_collections.inference.vllm.plugins.module_utils.capacity import _claims
-from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Conflict, NotFound
 from ansible_collections.inference.vllm.plugins.module_utils.lock import _holder as holder
 from ansible_collections.inference.vllm.plugins.module_utils.lock import _lease as lease
 from ansible_collections.inference.vllm.plugins.module_utils.lock import _lock as client
+
+from tests.unit.lock._server import Server
 
 ALICE = lease.Owner("alice", "ctl-1", 100, "boot-a", "5", reason="deploy of x")
 BOB = lease.Owner("bob", "ctl-2", 100, "boot-b", "5", job="42")
@@ -99,40 +100,6 @@ def test_awx_names_its_job_and_user() -> None:
     assert owner.words() == "AWX job 14 (carol), deploy"
 
 
-class Server:
-    """Leases with the API server's compare-and-set, in memory."""
-
-    def __init__(self) -> None:
-        self.stored: lease.Json | None = None
-        self.version = 0
-        self.lock = threading.Lock()
-
-    def get(self, path: str) -> lease.Json:
-        with self.lock:
-            if self.stored is None:
-                raise NotFound("no", status=404)
-            return self.stored
-
-    def create(self, path: str, body: lease.Json) -> lease.Json:
-        with self.lock:
-            if self.stored is not None:
-                raise Conflict("exists", status=409)
-            return self._store(body)
-
-    def replace(self, path: str, body: lease.Json) -> lease.Json:
-        with self.lock:
-            if self.stored is None:
-                raise NotFound("no", status=404)
-            if body["metadata"]["resourceVersion"] != self.stored["metadata"]["resourceVersion"]:
-                raise Conflict("changed", status=409)
-            return self._store(body)
-
-    def _store(self, body: lease.Json) -> lease.Json:
-        self.version += 1
-        self.stored = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
-        return self.stored
-
-
 def locked(server: Server, owner: lease.Owner, duration: int = 120) -> client.Lock:
     return client.Lock(t.cast(t.Any, server), "ns", "m", owner, duration=duration)
 
@@ -140,8 +107,9 @@ def locked(server: Server, owner: lease.Owner, duration: int = 120) -> client.Lo
 def test_who_finds_it_held_fails_at_its_deadline_and_names_the_owner() -> None:
     server, told = Server(), []
     locked(server, BOB).acquire(Deadline(1), told.append)
-    with pytest.raises(client.LeaseHeldError, match=r"AWX job 42 \(bob\) holds the lock on ns/m"):
+    with pytest.raises(client.LeaseHeldError, match=r"AWX job 42 \(bob\)") as held_by_bob:
         locked(server, ALICE).acquire(Deadline(0), told.append)
+    assert held_by_bob.value.code == "lock_held"
 
 
 def test_a_stale_lease_is_taken_over_by_the_waiters_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
