@@ -15,10 +15,7 @@ import typing as t
 
 from .._errors import InputError
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-
-RELEASE_NAME_MAX = 53  # Helm's own limit: it appends suffixes to the name within the 63 of a DNS label
 
 
 class Permission(t.NamedTuple):
@@ -34,26 +31,48 @@ class Permission(t.NamedTuple):
         return f"{self.verb} {resource} {f'in namespace {namespace}' if self.namespaced else 'cluster-wide'}"
 
 
+#: Beside the rendered objects: Helm's records, the lock, the rollout, the verification and the capacity.
 PERMISSIONS = (
-    Permission("create", "apps", "deployments"),
-    Permission("patch", "apps", "deployments"),
-    Permission("list", "apps", "replicasets"),
-    Permission("create", "", "services"),
-    Permission("patch", "", "services"),
-    Permission("create", "", "serviceaccounts"),
+    Permission("list", "", "secrets"),
     Permission("create", "", "secrets"),
     Permission("update", "", "secrets"),
-    Permission("list", "", "secrets"),
-    Permission("create", "networking.k8s.io", "networkpolicies"),
+    Permission("delete", "", "secrets"),
+    Permission("get", "apps", "deployments"),
+    Permission("list", "apps", "replicasets"),
     Permission("list", "", "pods"),
     Permission("get", "", "pods/log"),
     Permission("create", "", "pods/portforward"),
     Permission("list", "", "events"),
-    Permission("update", "coordination.k8s.io", "leases"),
+    Permission("list", "autoscaling", "horizontalpodautoscalers"),
+    Permission("get", "coordination.k8s.io", "leases"),
     Permission("create", "coordination.k8s.io", "leases"),
+    Permission("update", "coordination.k8s.io", "leases"),
     Permission("list", "", "nodes", namespaced=False),
     Permission("list", "", "pods", namespaced=False),
 )
+
+#: What helm does with an object of the chart.
+_WRITES = ("get", "create", "update", "patch")
+
+
+def of_objects(resources: t.Iterable[tuple[str, str]]) -> tuple[Permission, ...]:
+    """``resources`` are (group, resource) of what will be rendered."""
+    return tuple(Permission(verb, group, resource) for group, resource in sorted(set(resources)) for verb in _WRITES)
+
+
+def denied(needed: t.Iterable[Permission], rules: t.Sequence[t.Mapping[str, t.Any]]) -> list[Permission]:
+    """Those that no rule of a SelfSubjectRulesReview allows; only rules without resource names count."""
+    return [permission for permission in needed if not (permission.namespaced and any(_allows(rule, permission) for rule in rules))]
+
+
+def _allows(rule: t.Mapping[str, t.Any], permission: Permission) -> bool:
+    def has(field: str, value: str) -> bool:
+        return value in (rule.get(field) or ()) or "*" in (rule.get(field) or ())
+
+    subresource = permission.resource.partition("/")[2]
+    named = permission.resource in (rule.get("resources") or ()) or (bool(subresource) and f"*/{subresource}" in (rule.get("resources") or ()))
+    everything = "*" in (rule.get("resources") or ())
+    return not rule.get("resourceNames") and has("verbs", permission.verb) and has("apiGroups", permission.group) and (named or everything)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,20 +84,14 @@ class SecretReference:
     key: str
 
 
-def check_names(release: str, namespace: str, revision: str) -> None:
-    """Raises InputError on the first name that Kubernetes, Helm or vLLM cannot live with."""
-    for what, name in (("release", release), ("namespace", namespace)):
-        if not _LABEL.fullmatch(name):
-            raise InputError(f"{what} {name!r} is not a DNS label: lower-case letters, digits and '-' only, starting and ending with a letter or digit")
-    if len(release) > RELEASE_NAME_MAX:
-        raise InputError(f"release {release} has {len(release)} characters, Helm takes {RELEASE_NAME_MAX}: shorten the model's name")
-    if release == "vllm" or release.startswith("vllm-"):
-        raise InputError(
-            f"release {release} would make Kubernetes inject {release.upper().replace('-', '_')}_* variables into every pod of the namespace, "
-            "which vLLM takes for its own settings and refuses to start: choose a model name that does not begin with vllm"
-        )
+def check_revision(revision: str) -> None:
+    """Raises InputError for a name that no label can carry."""
     if revision and not _LABEL_VALUE.fullmatch(revision):
-        raise InputError(f"revision {revision!r} is no label value: up to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit")
+        raise InputError(
+            f"revision {revision!r} is not a label value: up to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit; "
+            "set vllm_revision",
+            code="bad_revision",
+        )
 
 
 def check_helm(helm: tuple[int, int, int]) -> None:

@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import dataclasses
 import gzip
 import json
 import typing as t
 
 from .._errors import Error
-from ..cluster._client import Client, Json
+from ..bundle._bundle import digest
+from ..cluster._client import Client, Json, NotFound
 
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
+#: Records on which helm upgrade refuses to work; without them it takes over what is there by the labels that Helm wrote on the objects.
+STUCK = (*PENDING, "uninstalling", "unknown")
+RECORD = "sh.helm.release.v1.{name}.v{number}"
 
 
 class ReleaseRecordError(Error):
@@ -41,6 +46,25 @@ class Revision:
     chart: str
     updated: str
     description: str
+    chart_version: str = ""
+
+    @property
+    def content(self) -> str:
+        """Digest of the values, which name the bundle too: what is deployed as one, whatever number Helm gives it."""
+        return digest(self.values)
+
+    @property
+    def chart_name(self) -> str:
+        """A version may have hyphens too: ``vllm-deployment-0.2.0-rc.1``."""
+        return self.chart.removesuffix(f"-{self.chart_version}") if self.chart_version else self.chart.rpartition("-")[0]
+
+    @property
+    def bundle(self) -> str:
+        return str(_named(self.values).get("bundle") or "")
+
+    @property
+    def revision(self) -> str:
+        return str(_named(self.values).get("revision") or "")
 
 
 def decode(secret: Json) -> Revision:
@@ -60,6 +84,7 @@ def decode(secret: Json) -> Revision:
             chart=f"{metadata['name']}-{metadata['version']}",
             updated=str(record["info"].get("last_deployed") or ""),
             description=str(record["info"].get("description") or ""),
+            chart_version=str(metadata["version"]),
         )
     except (KeyError, TypeError, ValueError, OSError, binascii.Error, EOFError) as error:
         raise ReleaseRecordError(f"{where} is not a Helm release record ({type(error).__name__}: {error}); look at it with helm history") from error
@@ -81,13 +106,22 @@ def deployed(history: t.Sequence[Revision]) -> Revision | None:
     return next((revision for revision in reversed(history) if revision.status == "deployed"), None)
 
 
-def pending(history: t.Sequence[Revision]) -> Revision | None:
-    """The newest revision, when an interrupted Helm left it unfinished."""
-    newest = latest(history)
-    return newest if newest and newest.status in PENDING else None
+def stuck(history: t.Sequence[Revision]) -> list[Revision]:
+    """What an interrupted Helm left unfinished, newest last."""
+    return [revision for revision in history if revision.status in STUCK]
 
 
-def kept(history: t.Sequence[Revision], number: int) -> Revision | None:
-    """Revision ``number``, or the newest one that a rollback made of it, since Helm drops old revisions (10 by default)."""
-    words = f"Rollback to {number}"
-    return next((revision for revision in reversed(history) if revision.number == number or revision.description == words), None)
+def of_content(history: t.Sequence[Revision], content: str) -> Revision | None:
+    """The newest revision that was deployed with these values; never by its number, since Helm drops old revisions (10 by default)."""
+    return next((revision for revision in reversed(history) if revision.content == content and revision.status in ("deployed", "superseded")), None)
+
+
+def forget(client: Client, namespace: str, name: str, number: int) -> None:
+    """Removes one record; the objects in the cluster stay as they are."""
+    with contextlib.suppress(NotFound):
+        client.delete(f"/api/v1/namespaces/{namespace}/secrets/{RECORD.format(name=name, number=number)}")
+
+
+def _named(values: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    part = values.get("release")
+    return part if isinstance(part, dict) else {}

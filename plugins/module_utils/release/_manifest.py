@@ -5,23 +5,27 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Compares rendered manifests by meaning, and shows the difference as text."""
+"""Rendered manifests as objects: read once, compared by meaning, and their difference as text. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 
 from .._errors import Error
+from ..change._plan import Change
 
 Object = dict[str, t.Any]
 Key = tuple[str, str]
+Objects = dict[Key, Object]
 
 
 class ManifestError(Error):
     """A manifest is not a stream of Kubernetes objects."""
 
+    code = "manifest"
 
-def parse(manifest: str) -> dict[Key, Object]:
+
+def parse(manifest: str) -> Objects:
     """Kind and name to object; the order of documents and keys and all comments are gone."""
     # Imported here, so that pure users of this package need no third party.
     import yaml
@@ -34,36 +38,37 @@ def parse(manifest: str) -> dict[Key, Object]:
         raise ManifestError(f"the rendered manifest is not a stream of Kubernetes objects: {str(error).splitlines()[0]}") from error
 
 
-def same(one: str, other: str) -> bool:
-    return one == other or parse(one) == parse(other)
-
-
-def difference(before: str, after: str) -> dict[str, str]:
+def difference(before: Objects, after: Objects) -> dict[str, str]:
     """Ansible's diff of two manifests: only the objects that differ, in a stable order."""
+    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    return {
+        "before": _text(before, keys),
+        "after": _text(after, keys),
+        "before_header": "release as deployed",
+        "after_header": "release as planned",
+    }
+
+
+def changes(before: Objects, after: Objects) -> tuple[Change, ...]:
+    """What would be created, changed or removed, by Helm's record alone."""
+    found = []
+    for kind, name in sorted(before.keys() | after.keys()):
+        key = (kind, name)
+        if key not in before:
+            found.append(Change("create", kind, name))
+        elif key not in after:
+            found.append(Change("remove", kind, name))
+        elif before[key] != after[key]:
+            found.append(Change("change", kind, name))
+    return tuple(found)
+
+
+def shown(live: Object, rendered: Object) -> Object:
+    """Of a live object what the chart says something about, for a diff that a person reads; lists whole."""
+    return {key: shown(live[key], value) if isinstance(value, dict) and isinstance(live.get(key), dict) else live.get(key) for key, value in rendered.items()}
+
+
+def _text(objects: Objects, keys: t.Sequence[Key]) -> str:
     import yaml
 
-    old, new = parse(before), parse(after)
-    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-
-    def text(objects: dict[Key, Object]) -> str:
-        return "".join(f"--- # {kind} {name}\n{yaml.safe_dump(objects[kind, name], sort_keys=True)}" for kind, name in keys if (kind, name) in objects)
-
-    return {"before": text(old), "after": text(new), "before_header": "release as deployed", "after_header": "release as planned"}
-
-
-def summary(before: str, after: str) -> list[str]:
-    """One line an object: what would be created, changed or removed."""
-    old, new = parse(before), parse(after)
-    lines = []
-    for kind, name in sorted(old.keys() | new.keys()):
-        if (kind, name) not in old:
-            lines.append(f"create {kind} {name}")
-        elif (kind, name) not in new:
-            lines.append(f"remove {kind} {name}")
-        elif old[kind, name] != new[kind, name]:
-            lines.append(f"change {kind} {name}")
-    return lines
-
-
-def find(manifest: str, kind: str, name: str) -> Object | None:
-    return parse(manifest).get((kind, name))
+    return "".join(f"--- # {kind} {name}\n{yaml.safe_dump(objects[kind, name], sort_keys=True)}" for kind, name in keys if (kind, name) in objects)

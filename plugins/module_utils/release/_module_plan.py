@@ -14,7 +14,7 @@ from .._spec import Context, Params, Result, Spec
 from ..cluster._client import Client
 from ..cluster._connection import connect
 from ..cluster._options import kubernetes_options, with_environment
-from . import _look
+from . import _guard, _planner, _preflight
 from ._helm import Helm
 
 SPEC = Spec(
@@ -27,17 +27,33 @@ SPEC = Spec(
         "values_files": {"type": "list", "elements": "path", "default": []},
         "revision": {"type": "str", "default": ""},
         "strategy": {"type": "str", "choices": ["auto", "RollingUpdate", "Recreate"], "default": "auto"},
+        "kind": {"type": "str", "choices": ["chat", "completion", "embedding"], "default": "chat"},
+        "autoscaled": {"type": "bool", "default": False},
+        "fix_drift": {"type": "bool", "default": True},
         "binary_path": {"type": "path"},
         "timeout": {"type": "int", "default": 60},
     }
 )
+_REQUEST = ("name", "namespace", "chart_ref", "values", "revision", "strategy", "kind", "autoscaled", "fix_drift")
 
 
-def run(params: Params, _context: Context) -> Result:
-    names = ("name", "namespace", "chart_ref", "values", "revision", "strategy")
-    request = _look.Request(**{name: params[name] for name in names}, values_files=tuple(params["values_files"]))
-    _look.refuse_bad_input(request)
+def run(params: Params, context: Context) -> Result:
+    request = _planner.ReleaseRequest(**{name: params[name] for name in _REQUEST}, values_files=tuple(params["values_files"]))
+    _planner.refuse(request)
     deadline = Deadline(params["timeout"])
     connection = connect(with_environment(params))
-    found = _look.look(Client(connection, deadline), Helm(connection, deadline, program=params["binary_path"]), request)
-    return {"changed": False, **found, "duration": round(deadline.elapsed(), 3)}
+    client = Client(connection, deadline)
+    references = _guard.secret_references(_planner.given_values(request))
+    _preflight.before_plan(client, request.namespace, request.name, references)
+    found = _planner.look(client, Helm(connection, deadline, program=params["binary_path"]), request)
+    _preflight.of_rendered(client, request.namespace, found.rendered)
+    for note in found.notes:
+        context.warn(note)
+    return {
+        "changed": False,
+        **found.plan.document(),
+        "autoscaler": found.autoscaler,
+        "helm_version": ".".join(map(str, found.helm_version)),
+        "kube_version": found.kube_version,
+        "duration": round(deadline.elapsed(), 3),
+    }

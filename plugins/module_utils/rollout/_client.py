@@ -56,12 +56,13 @@ class Watch:
             if verdict.state == "complete":
                 return verdict
             if verdict.cause:
-                raise RolloutError(f"{verdict.cause.what}; next step: {verdict.cause.next_step}", verdict)
+                raise RolloutError(f"{verdict.cause.what}; next step: {verdict.cause.next_step}", verdict, code=verdict.cause.code)
             if deadline.expired():
                 raise RolloutError(
                     f"not ready after {deadline.seconds:g} s: {verdict.line}{_state.last_probe(seen)}; "
-                    "next step: read the pod's log and events, or raise the wait timeout",
+                    "next step: read the pod's log and events, or raise the timeout",
                     verdict,
+                    code="rollout_timeout",
                 )
             if verdict.line != told or deadline.elapsed() - told_at >= self.quiet:
                 self.say(f"{deadline.elapsed():.0f} s: {verdict.line}")
@@ -76,7 +77,9 @@ class Watch:
             deployment = self.client.get(f"{apps}/deployments/{self.name}")
         except NotFound as error:
             raise RolloutError(
-                f"Deployment {self.namespace}/{self.name} does not exist (any more): somebody removed the release; run the deploy again", None
+                f"Deployment {self.namespace}/{self.name} does not exist: somebody removed the release; run the deploy again",
+                None,
+                code="deployment_missing",
             ) from error
         labels = deployment["spec"]["selector"].get("matchLabels") or {}
         selector = {"labelSelector": ",".join(f"{name}={value}" for name, value in sorted(labels.items()))}

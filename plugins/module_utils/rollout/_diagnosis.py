@@ -17,22 +17,24 @@ import typing as t
 
 
 class Cause(t.NamedTuple):
-    """``permanent``: another start with the same values ends the same way, so nobody need wait for it."""
+    """``code`` is one of the table of codes. ``permanent``: another start with the same values ends the same way, so waiting for it is no use."""
 
     what: str
     next_step: str
     permanent: bool
+    code: str
 
 
 class Rule(t.NamedTuple):
     pattern: re.Pattern[str]
     what: str
     next_step: str
-    permanent: bool = True
+    permanent: bool
+    code: str
 
 
-def _rule(pattern: str, what: str, next_step: str, *, permanent: bool = True) -> Rule:
-    return Rule(re.compile(pattern, re.IGNORECASE), what, next_step, permanent)
+def _rule(pattern: str, what: str, next_step: str, *, code: str, permanent: bool = True) -> Rule:
+    return Rule(re.compile(pattern, re.IGNORECASE), what, next_step, permanent, code)
 
 
 RULES = (
@@ -40,62 +42,74 @@ RULES = (
         r"error: unrecognized arguments?: (?P<detail>[^\n]+)",
         "vLLM does not know the argument {detail}",
         "remove it from engine.extraArgs, or take an image whose vLLM has it",
+        code="unknown_argument",
     ),
     _rule(
         r"error: (?P<detail>(?:argument |ambiguous option|the following arguments)[^\n]+)",
         "vLLM refuses its arguments: {detail}",
         "correct the engine values (engine.extraArgs)",
+        code="bad_arguments",
     ),
     _rule(
         r"Insufficient space in /dev/shm[^\n]*",
         "shared memory (/dev/shm) is too small",
-        "raise shm.size (1Gi or more; larger with tensor parallelism)",
+        "raise shm.sizeLimit (1Gi or more; larger with tensor parallelism)",
+        code="shared_memory",
     ),
     _rule(
         r"max seq len \(\d+\)[^\n]*KV cache[^\n]*|larger than the (?:maximum number of tokens that can be stored in|available) KV cache[^\n]*",
         "the context does not fit into the KV cache",
         "lower engine.maxModelLen, raise engine.gpuMemoryUtilization, or use more or larger GPUs",
+        code="kv_cache",
     ),
     _rule(
         r"(?:CUDA out of memory|torch\.OutOfMemoryError|Free memory on device[^\n]*less than desired)[^\n]*",
         "the GPU's memory is too small, or another process still holds it",
         "use more GPUs (engine.tensorParallelSize), a quantized model, or lower engine.gpuMemoryUtilization",
+        code="gpu_memory",
     ),
     _rule(
         r"(?:401 Client Error|GatedRepoError|Cannot access gated repo|Access to model [^\n]* is restricted)[^\n]*",
         "the model hub refuses access to the model (HTTP 401)",
-        "accept the model's licence with the account of the token in hfToken.existingSecret, or give another token",
+        "accept the model's license with the account of the token in hfToken.existingSecret, or give another token",
+        code="hub_access",
     ),
     _rule(
         r"(?:RepositoryNotFoundError|404 Client Error|is not a local folder and is not a valid model identifier)[^\n]*",
         "the model or its revision does not exist at the hub",
         "check model.source and model.revision",
+        code="hub_not_found",
     ),
     _rule(
         r"(?:LocalEntryNotFoundError|couldn't connect to|Failed to resolve|Name or service not known|Max retries exceeded|offline mode is enabled)[^\n]*",
         "the model hub cannot be reached and the model is not in the cache",
         "let the pods out to the hub (networkPolicy), set a proxy, or fill the cache before",
         permanent=False,
+        code="hub_unreachable",
     ),
     _rule(
         r"VLLM_PORT '?[^\n]*appears to be a URI[^\n]*",
         "a Service named vllm in the namespace injects VLLM_PORT into the pod",
         "rename that Service, or keep enableServiceLinks: false",
+        code="service_links",
     ),
     _rule(
         r"PermissionError: [^\n]*?(?P<detail>'/[^'\n]*')",
-        "the engine may not write to {detail}",
+        "the engine is not allowed to write to {detail}",
         "give HOME, HF_HOME and VLLM_CACHE_ROOT a writable volume",
+        code="not_writable",
     ),
     _rule(
         r"max_model_len[^\n]*is greater than the derived max_model_len[^\n]*",
-        "engine.maxModelLen is above what the model was made for",
+        "engine.maxModelLen is above the model's own context length",
         "lower engine.maxModelLen",
+        code="max_model_len",
     ),
     _rule(
         r"No module named 'vllm|vllm: not found",
         "the image holds no vLLM",
         "check image.repository",
+        code="no_vllm",
     ),
 )
 
@@ -110,7 +124,7 @@ def from_log(log: str) -> Cause | None:
         found = rule.pattern.search(log)
         if found:
             detail = (found.groupdict().get("detail") or "").strip()
-            return Cause(rule.what.format(detail=detail), rule.next_step, rule.permanent)
+            return Cause(rule.what.format(detail=detail), rule.next_step, rule.permanent, rule.code)
     return None
 
 
@@ -119,16 +133,24 @@ def from_exit(reason: str, exit_code: int | None, message: str, log: str) -> Cau
     if reason == "OOMKilled" or exit_code == 137:
         killed = reason == "OOMKilled"
         what = "it was killed for using more memory than its limit (OOMKilled)" if killed else "it was killed from outside (exit code 137)"
-        return Cause(what, "raise resources.limits.memory: shared memory and about 1.2 x the weights of a rank must fit", killed)
+        return Cause(
+            what,
+            "raise resources.limits.memory: shared memory and about 1.2 x the weights of a rank must fit",
+            killed,
+            code="oom_killed" if killed else "killed",
+        )
     known = from_log(log)
     if known:
         return known
     last = last_error(log) or message.strip()
     if exit_code == 0:
         return Cause(
-            f"the engine died and its process ended with exit code 0{f': {last}' if last else ''}", "read the log before it: kubectl logs --previous", False
+            f"the engine died and its process ended with exit code 0{f': {last}' if last else ''}",
+            "read the log before it: kubectl logs --previous",
+            False,
+            code="engine_died",
         )
-    return Cause(f"it ended with exit code {exit_code}{f': {last}' if last else ''}", "read its log: kubectl logs --previous", exit_code == 2)
+    return Cause(f"it ended with exit code {exit_code}{f': {last}' if last else ''}", "read its log: kubectl logs --previous", exit_code == 2, code="exited")
 
 
 def root_cause(log: str) -> str:

@@ -95,7 +95,9 @@ def _complete(status: Json, newest: Json, wanted: int) -> bool:
 def _line(seen: Seen, newest: Json, pods: t.Sequence[Json], wanted: int) -> str:
     ready = sum(condition(pod, "Ready") for pod in pods)
     old = len([pod for pod in seen.pods if not _owned(pod, newest) and not _terminating(pod)])
-    parts = [f"{ready} of {wanted} new pods ready", *(f"{old} old still there" for _once in range(bool(old)))]
+    parts = [f"{ready} of {wanted} new pods ready"]
+    if old:
+        parts.append(f"{old} old still running")
     waiting = sorted({_doing(pod) for pod in pods if not condition(pod, "Ready")})
     return ", ".join([*parts, *waiting])
 
@@ -116,6 +118,8 @@ def _doing(pod: Json) -> str:
 
 def _failure(seen: Seen, pods: t.Sequence[Json], logs: Logs, limits: Limits) -> Cause | None:
     for pod in pods:
+        if condition(pod, "Ready"):
+            continue  # it serves: what once ended in it is no reason to give up on the others
         cause = _unschedulable(pod, seen, limits) or _stuck(pod, seen) or _ended(pod, seen, logs, limits)
         if cause:
             return cause
@@ -128,7 +132,7 @@ def _unschedulable(pod: Json, seen: Seen, limits: Limits) -> Cause | None:
             if seen.unschedulable.get(pod["metadata"]["name"], 0.0) < limits.unschedulable_seconds:
                 return None
             what = f"no node can take the pod: {condition.get('message', '')}".strip()
-            return Cause(what, "free GPUs, lower the request, or deploy with strategy Recreate (it costs downtime)", True)
+            return Cause(what, "free GPUs, lower the request, or set rollout.strategy to Recreate (it costs downtime)", True, code="unschedulable")
     return None
 
 
@@ -139,10 +143,15 @@ def _stuck(pod: Json, seen: Seen) -> Cause | None:
         if reason in IMAGE_REASONS:
             words = _event(seen, pod, "Failed", "pull") or message
             return Cause(
-                f"the image {status.get('image')} cannot be pulled: {words}".rstrip(": "), "check image.repository, image.tag and image.pullSecrets", True
+                f"the image {status.get('image')} cannot be pulled: {words}".rstrip(": "),
+                "check image.repository, image.tag and image.pullSecrets",
+                True,
+                code="image_pull",
             )
         if reason in CONFIG_REASONS:
-            return Cause(f"the container cannot be made ({reason}): {message}", "check the Secrets and ConfigMaps that the values name", True)
+            return Cause(
+                f"the container cannot be made ({reason}): {message}", "check the Secrets and ConfigMaps that the values name", True, code="container_config"
+            )
     return None
 
 
@@ -150,8 +159,8 @@ def _ended(pod: Json, seen: Seen, logs: Logs, limits: Limits) -> Cause | None:
     for status in _containers(pod):
         state, before = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
         ended = state.get("terminated") or before
-        if not ended:
-            continue
+        if not ended or (ended.get("exitCode") == 0 and status in ((pod.get("status") or {}).get("initContainerStatuses") or [])):
+            continue  # an init container that has done its work
         name, container = pod["metadata"]["name"], status["name"]
         log = logs(name, container, "terminated" not in state)
         if before and _event(seen, pod, "Killing", "startup probe"):
@@ -167,19 +176,20 @@ def _probe_kill(pod: Json, seen: Seen, container: str, log: str) -> Cause:
     probe = next((c.get("startupProbe") or {} for c in pod["spec"]["containers"] if c["name"] == container), {})
     period, threshold = probe.get("periodSeconds", 10), probe.get("failureThreshold", 3)
     last = _event(seen, pod, "Unhealthy", "Startup probe failed")
-    what = f"it was killed by the startup probe after {period * threshold} s ({threshold} x {period} s)" + (f"; the probe last said: {last}" if last else "")
+    what = f"it was killed by the startup probe after {period * threshold} s ({threshold} x {period} s)" + (f"; the last probe: {last}" if last else "")
     known = _diagnosis.from_log(log)
     if known:
         return known._replace(what=f"{known.what}; {what}")
     root = _diagnosis.root_cause(log)
-    what += f"; the engine said: {root}" if root else ""
-    return Cause(what, f"if it only needs longer, set probes.startup.failureThreshold to {2 * threshold}; else read its log", False)
+    what += f"; the engine reported: {root}" if root else ""
+    more = f"if the model only needs longer to load, set probes.startup.failureThreshold to {2 * threshold}; otherwise read its log"
+    return Cause(what, more, False, code="startup_probe")
 
 
 def _quota(seen: Seen) -> Cause | None:
     for condition in (seen.deployment.get("status") or {}).get("conditions") or []:
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return Cause(f"the pods cannot be created: {condition.get('message', '')}", "raise the quota or lower the request", True)
+            return Cause(f"the pods cannot be created: {condition.get('message', '')}", "raise the quota or lower the request", True, code="quota_exceeded")
     return None
 
 
@@ -188,7 +198,10 @@ def _deadline(seen: Seen) -> Cause | None:
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":
             seconds = seen.deployment["spec"].get("progressDeadlineSeconds", 600)
             return Cause(
-                f"no progress for {seconds} s{last_probe(seen)}", "raise rollout.progressDeadlineSeconds if it only loads longer; else read its log", False
+                f"no progress for {seconds} s{last_probe(seen)}",
+                "raise rollout.progressDeadlineSeconds if the model only needs longer to load; otherwise read its log",
+                False,
+                code="progress_deadline",
             )
     return None
 
@@ -196,7 +209,7 @@ def _deadline(seen: Seen) -> Cause | None:
 def last_probe(seen: Seen) -> str:
     """The last complaint of a probe, for a sentence about a pod that does not get ready; empty when there is none."""
     unhealthy = sorted((e for e in seen.events if e.get("reason") == "Unhealthy"), key=_event_time)
-    return f"; the last probe said: {str(unhealthy[-1].get('message', '')).strip()[:300]}" if unhealthy else ""
+    return f"; the last probe: {str(unhealthy[-1].get('message', '')).strip()[:300]}" if unhealthy else ""
 
 
 def _event(seen: Seen, pod: Json, reason: str, words: str) -> str:

@@ -12,6 +12,7 @@ import subprocess
 import typing as t
 
 import pytest
+from ansible_collections.inference.vllm.plugins.module_utils.release._guard import PERMISSIONS
 
 from lab.testing import MakeNamespace, RunningLab
 from tests import ansible
@@ -37,7 +38,9 @@ class Tasks:
         return {"inference.vllm.vllm_release_plan": {**where, **options}, "register": "plan"}
 
     def release(self, **options: t.Any) -> Json:
-        return {"inference.vllm.vllm_release": {"name": "m-development", "namespace": self.namespace, **options}}
+        """What a plan names needs no other name."""
+        where = {} if "plan" in options else {"name": "m-development", "namespace": self.namespace}
+        return {"inference.vllm.vllm_release": {**where, **options}}
 
     def present(self) -> Json:
         return self.release(plan="{{ plan }}")
@@ -59,7 +62,7 @@ def scaled(number: int) -> Json:
 
 def test_install_again_modify_and_roll_back(tasks: Tasks) -> None:
     predicted, would = tasks.run(tasks.plan(), tasks.present(), check=True)
-    assert (predicted["change"], predicted["changed"]) == ("install", False)
+    assert (predicted["change"], predicted["code"], predicted["changed"]) == ("install", "not_installed", False)
     assert would["changed"]
     assert "kind: Deployment" in would["diff"]["after"]
     assert tasks.history() == []
@@ -70,7 +73,7 @@ def test_install_again_modify_and_roll_back(tasks: Tasks) -> None:
     assert (plan["change"], again["changed"], again["release_revision"]) == ("none", False, 1)
 
     plan, modified = tasks.run(tasks.plan(values=scaled(3)), tasks.present())
-    assert plan["changes"] == ["change Deployment m-development"]
+    assert [(one["action"], one["kind"], one["name"]) for one in plan["changes"]] == [("change", "Deployment", "m-development")]
     assert (modified["changed"], modified["release_revision"]) == (True, 2)
 
     back = tasks.release(state="rolled_back", release_revision=1)
@@ -102,7 +105,7 @@ def test_an_edited_template_is_a_change_although_the_charts_version_is_the_same(
     with (chart / "templates" / "extra.yaml").open("w") as extra:
         extra.write("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n")
     changed, applied = tasks.run(plan, tasks.present())
-    assert changed["changes"] == ["create ConfigMap m-development", "change Deployment m-development"]
+    assert [(one["action"], one["kind"]) for one in changed["changes"]] == [("create", "ConfigMap"), ("change", "Deployment")]
     assert changed["bundle"] != first["bundle"]
     assert applied["release_revision"] == 2
 
@@ -115,7 +118,7 @@ def test_a_release_that_an_interrupted_helm_left_pending_is_recovered(tasks: Tas
         leave(tasks, 1, "deployed")
     leave(tasks, revisions, status)
     plan, applied = tasks.run(tasks.plan(values=scaled(4)), tasks.present())
-    assert plan["recovery"] == ("uninstall" if revisions == 1 else "rollback")
+    assert (plan["code"], plan["forget"]) == ("interrupted", [revisions])
     assert applied["changed"], applied
     assert tasks.history()[-1]["status"] == "deployed"
     assert tasks.run(tasks.plan(values=scaled(4)))[0]["change"] == "none"
@@ -137,26 +140,33 @@ def test_a_release_that_moved_after_it_was_planned_is_refused(tasks: Tasks) -> N
     results = tasks.run(mine, others, tasks.present(), tasks.release(plan="{{ mine }}"))
     assert results[2]["changed"]
     assert results[3]["failed"]
-    assert "moved from revision 0 to 1 after it was planned; run again" in results[3]["msg"]
+    assert results[3]["code"] == "release_changed"
+    assert "revision 0 -> 1" in results[3]["msg"]
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "code", "words"),
     [
-        ({"name": "vllm"}, "which vLLM takes for its own settings"),
-        ({"name": "UPPER"}, "is not a DNS label"),
-        ({"chart_ref": "oci://registry/chart"}, "is remote: pull it first"),
-        ({"chart_ref": "/nowhere"}, "Chart.yaml is missing"),
-        ({"values": {**VALUES, "noSuchValue": 1}}, "noSuchValue"),
-        ({"values": {**VALUES, "apiKey": {"existingSecret": {"name": "gone", "key": "k"}}}}, "(apiKey.existingSecret) does not exist"),
-        ({"values": {**VALUES, "apiKey": {"existingSecret": {"name": "vllm-api-key", "key": "other"}}}}, "has no key other (it has: api-key)"),
-        ({"binary_path": "/nowhere/helm"}, "install Helm 3 or 4"),
-        ({"namespace": "no-such-namespace"}, "not permitted"),
+        ({"name": "vllm"}, "bad_release_name", "which vLLM takes for its own settings"),
+        ({"name": "UPPER"}, "bad_release_name", "vllm_release"),
+        ({"name": "1-b"}, "bad_release_name", "starting with a letter"),
+        ({"chart_ref": "oci://registry/chart"}, "remote_chart", "pull it first"),
+        ({"chart_ref": "/nowhere"}, "invalid_input", "Chart.yaml is missing"),
+        ({"values": {**VALUES, "noSuchValue": 1}}, "helm_failed", "noSuchValue"),
+        ({"values": {**VALUES, "apiKey": {"existingSecret": {"name": "gone", "key": "k"}}}}, "secret_missing", "apiKey.existingSecret"),
+        (
+            {"values": {**VALUES, "apiKey": {"existingSecret": {"name": "vllm-api-key", "key": "other"}}}},
+            "secret_missing",
+            "has no key other (it has: api-key)",
+        ),
+        ({"binary_path": "/nowhere/helm"}, "invalid_input", "install Helm 3 or 4"),
+        ({"namespace": "no-such-namespace"}, "namespace_missing", "no-such-namespace"),
     ],
 )
-def test_what_cannot_be_deployed_is_refused_in_words(tasks: Tasks, options: Json, words: str) -> None:
+def test_what_cannot_be_deployed_is_refused_in_words(tasks: Tasks, options: Json, code: str, words: str) -> None:
     (result,) = tasks.run(tasks.plan(**options))
     assert result["failed"]
+    assert result["code"] == code
     assert words in result["msg"]
 
 
@@ -165,22 +175,26 @@ def test_an_object_of_argo_cd_is_left_alone(tasks: Tasks) -> None:
     mark = {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "models:apps/Deployment:x/m"}}}
     tasks.lab.client("admin").patch(f"/apis/apps/v1/namespaces/{tasks.namespace}/deployments/m-development", mark)
     (result,) = tasks.run(tasks.plan())
-    assert "belongs to Argo CD (models:apps/Deployment:x/m)" in result["msg"]
+    assert result["code"] == "argocd_owner"
+    assert "models:apps/Deployment:x/m" in result["msg"]
 
 
 def test_a_revision_that_was_never_there_cannot_be_rolled_back_to(tasks: Tasks) -> None:
     tasks.run(tasks.plan(), tasks.present())
     (result,) = tasks.run(tasks.release(state="rolled_back", release_revision=7))
-    assert "there is no revision 7 to roll back to (kept: 1)" in result["msg"]
+    assert result["code"] == "revision_missing"
+    assert "(kept: 1)" in result["msg"]
 
 
 def test_an_account_that_may_only_look_is_told_every_rule_it_lacks(tasks: Tasks) -> None:
     viewer = tasks.lab.env("viewer")
     (result,) = tasks.run(tasks.plan(), env={name: viewer[name] for name in ("KUBECONFIG", "K8S_AUTH_KUBECONFIG")})
-    assert "not permitted: create deployments.apps" in result["msg"]
+    assert result["code"] == "forbidden"
+    lacks = [permission.words(tasks.namespace) for permission in PERMISSIONS if permission.verb not in ("get", "list") or permission.resource == "secrets"]
+    assert [words for words in lacks if words not in result["msg"]] == []
 
 
-def test_the_operation_is_taken_renewed_and_given_back_and_check_mode_only_looks(tasks: Tasks) -> None:
+def test_the_lock_is_acquired_renewed_and_released_and_check_mode_only_looks(tasks: Tasks) -> None:
     def locked(state: str) -> Json:
         return {"inference.vllm.vllm_lock": {"name": "m-development", "namespace": tasks.namespace, "state": state, "reason": "test"}}
 
@@ -194,6 +208,6 @@ def test_the_operation_is_taken_renewed_and_given_back_and_check_mode_only_looks
     assert [result.get("was_ours") for result in results[4:]] == [True, False]
     assert not any(result["changed"] for result in results)
     (lost,) = tasks.run(locked("renewed"))
-    assert "nobody holds it now" in lost["msg"]
+    assert lost["code"] == "lock_lost"
     (lease,) = tasks.lab.client().items(path)
     assert lease["spec"]["holderIdentity"] == ""

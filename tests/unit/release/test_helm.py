@@ -93,12 +93,28 @@ def test_the_token_is_asked_anew_for_each_call(tmp_path: pathlib.Path) -> None:
     assert [json.loads(runner.run("list"))["users"][0]["user"]["token"] for _ in range(2)] == ["one", "two"]
 
 
-@pytest.mark.parametrize("name", ["KUBECONFIG", "HELM_KUBEAPISERVER", "HELM_KUBECONTEXT", "HELM_KUBETOKEN", "HELM_KUBEASUSER", "K8S_AUTH_PASSWORD"])
+@pytest.mark.parametrize(
+    "name", ["KUBECONFIG", "HELM_MAX_HISTORY", "HELM_KUBEAPISERVER", "HELM_KUBECONTEXT", "HELM_KUBETOKEN", "HELM_KUBEASUSER", "K8S_AUTH_PASSWORD"]
+)
 def test_what_names_another_cluster_or_user_is_not_inherited(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "other")
-    monkeypatch.setenv("HELM_DRIVER", "secret")
+    monkeypatch.setenv("HELM_CACHE_HOME", "/cache")
     assert name not in helm.environment(NOWHERE)
-    assert helm.environment(NOWHERE)["HELM_DRIVER"] == "secret"
+    assert helm.environment(NOWHERE)["HELM_CACHE_HOME"] == "/cache"
+
+
+@pytest.mark.parametrize("driver", ["configmap", "sql", "memory"])
+def test_a_driver_whose_records_are_not_read_is_refused(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELM_DRIVER", driver)
+    with pytest.raises(InputError) as refused:
+        helm.environment(NOWHERE)
+    assert refused.value.code == "helm_driver"
+
+
+@pytest.mark.parametrize("driver", ["", "secret", "secrets"])
+def test_helm_s_default_driver_is_not_refused(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELM_DRIVER", driver)
+    assert "HELM_DRIVER" not in helm.environment(NOWHERE)
 
 
 def test_helm_goes_past_the_proxy_of_the_environment_as_we_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_old_pods_that_are_ready_never_count() -> None:
     old_serves = deployment(updatedReplicas=1, replicas=2, readyReplicas=1, availableReplicas=1)
     verdict = judge(state.Seen(old_serves, [NEW, OLD], [pod(), pod("old", ready=True)], []))
     assert verdict.state == "progressing"
-    assert "0 of 1 new pods ready, 1 old still there" in verdict.line
+    assert "0 of 1 new pods ready, 1 old still running" in verdict.line
 
 
 def test_counts_of_an_older_generation_are_not_believed() -> None:
@@ -115,6 +115,12 @@ def test_an_oom_kill_says_which_value_to_raise() -> None:
     assert "resources.limits.memory" in cause.next_step
 
 
+def test_what_once_ended_in_a_pod_that_serves_is_no_reason_to_give_up_on_the_next_one() -> None:
+    served_since = crashed(137, "OOMKilled", restarts=4)["status"]["containerStatuses"][0]
+    both = deployment(2, updatedReplicas=2, replicas=2, readyReplicas=1, availableReplicas=1)
+    assert judge(state.Seen(both, [NEW], [pod(ready=True, container=served_since), pod()], [])).state == "progressing"
+
+
 def test_an_engine_that_dies_with_exit_code_0_is_a_failure() -> None:
     cause = failed(state.Seen(deployment(), [NEW], [crashed(0, "Completed", restarts=2)], []), "EngineDeadError: EngineCore encountered an issue")
     assert "exit code 0" in cause.what
@@ -132,7 +138,7 @@ def test_a_startup_probe_that_killed_the_pod_is_told_with_its_window_and_the_nex
 @pytest.mark.parametrize(
     ("log", "what", "next_step"),
     [
-        ("(EngineCore pid=7) ERROR ValueError: Unsupported head dim 16\n", "; the engine said: ValueError: Unsupported head dim 16", "failureThreshold to 40"),
+        ("(EngineCore pid=7) ERROR ValueError: Unsupported head dim 16\n", "; the engine reported: ValueError: Unsupported head", "failureThreshold to 40"),
         ("huggingface_hub.errors.GatedRepoError: 401 Client Error\n", "the model hub refuses access to the model (HTTP 401); it was killed by", "hfToken"),
         ("INFO no error so far, 40 % loaded\n", "(20 x 30 s)", "failureThreshold to 40"),
     ],
