@@ -83,7 +83,7 @@ class Source:
             raise self._strange(path, error) from error
 
     def _strange(self, path: str, why: object) -> Unreachable:
-        return Unreachable(f"what {self.client.connection.host} answered to GET {path} is no list of an API server ({why}); is a proxy between?")
+        return Unreachable(f"what {self.client.connection.host} answered to GET {path} is not a list of an API server ({why}); does a proxy answer for it?")
 
     def one(self, path: str) -> Json | None:
         """None where it does not exist; raises Forbidden."""

@@ -22,7 +22,7 @@ from ._question import Replacement
 Verdict = t.Literal["pass", "fail", "inconclusive"]
 
 ROLLING, RECREATE = "RollingUpdate", "Recreate"
-_ORDER = "whether the extra pod fits depends on the order in which the scheduler picks nodes"
+_ORDER = "whether the surge pod fits depends on the order in which the scheduler picks nodes"
 
 
 @dataclasses.dataclass(frozen=True)

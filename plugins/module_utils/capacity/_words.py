@@ -47,8 +47,11 @@ def downtime(answer: CapacityAnswer) -> str:
         return "none: no running pod is replaced"
     if answer.strategy == _rollout.ROLLING:
         return "none: each new pod starts beside the old ones"
-    old = _count(answer.replaced, "old pod")
-    return f"from the stop of the {old} until the first new one is ready: {answer.surge.why or 'there is no capacity for a surge pod'}"
+    return f"from the stop of the {_old_pods(answer.replaced)} until the first new one is ready: {answer.surge.why or 'there is no capacity for a surge pod'}"
+
+
+def _old_pods(number: int) -> str:
+    return "old pod" if number == 1 else f"{number} old pods"
 
 
 def need(pod: Wanted) -> str:
@@ -62,7 +65,7 @@ def _fits(answer: CapacityAnswer) -> str:
     if not answer.replicas:
         return "No replicas are requested, so nothing has to fit."
     where = _list([f"{count} on {node}" for node, count in _most(answer.packing.placements)], len(answer.packing.placements))
-    after = f" once the {_count(answer.replaced, 'old pod')} stopped" if answer.replaced and answer.strategy == _rollout.RECREATE else ""
+    after = f" once the {_old_pods(answer.replaced)} stopped" if answer.replaced and answer.strategy == _rollout.RECREATE else ""
     more = answer.slots - answer.replicas
     left = f"there is {f'capacity for {more}' if more else 'no capacity for any'} more"
     return f"{_replicas(answer)} of {need(answer.pod)} {_fit(answer)}{after}: {where}; {left}."

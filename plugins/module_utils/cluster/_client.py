@@ -175,11 +175,15 @@ class Client:
     def create(self, path: str, body: Json, query: Query | None = None) -> Json:
         return self._parsed("POST", path, self.raw("POST", path, query, body))
 
-    def replace(self, path: str, body: Json) -> Json:
-        return self._parsed("PUT", path, self.raw("PUT", path, None, body))
+    def replace(self, path: str, body: Json, query: Query | None = None) -> Json:
+        return self._parsed("PUT", path, self.raw("PUT", path, query, body))
 
     def patch(self, path: str, body: t.Any, *, kind: str = "application/merge-patch+json") -> Json:
         return self._parsed("PATCH", path, self.raw("PATCH", path, None, body, kind))
+
+    def apply(self, path: str, body: Json, query: Query) -> Json:
+        """Server-side apply; JSON is YAML."""
+        return self._parsed("PATCH", path, self.raw("PATCH", path, query, body, "application/apply-patch+yaml"))
 
     def delete(self, path: str, body: Json | None = None) -> None:
         try:
@@ -326,7 +330,7 @@ class Client:
         if status == 401:
             text += "; the credentials are wrong or have expired: check the kubeconfig or token"
         elif status == 403:
-            text += "; ask for the RBAC rule that this sentence names"
+            text += "; ask for that RBAC rule (integrations/kubernetes/operator.yaml has those of a deploy)"
         return kind(text, status=status, reason=reason, path=path)
 
 

@@ -19,7 +19,7 @@ import urllib.parse
 from ..http._dial import Proxy, proxy
 from . import _credentials, _kubeconfig
 from ._credentials import Credentials, Identity
-from ._errors import ConnectionConfigError as ConnectionConfigError  # also under this name
+from ._errors import ConnectionConfigError
 from ._private_file import private_file
 
 Options = t.Mapping[str, t.Any]

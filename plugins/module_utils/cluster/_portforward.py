@@ -21,7 +21,7 @@ import typing as t
 
 from .._errors import Error
 from ._client import Client
-from ._connection import ConnectionConfigError
+from ._errors import ConnectionConfigError
 
 PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
@@ -63,8 +63,10 @@ def forward(client: Client, namespace: str, pod: str, port: int, seconds: float)
     try:
         opened.connect(url.replace("http", "ws", 1), **options)
     except websocket.WebSocketBadStatusException as error:
-        message = f"the API server refused to forward port {port} of pod {namespace}/{pod}: HTTP {error.status_code}{_why(error)}"
+        message = f"the API server refused to forward {what}: HTTP {error.status_code}{_why(error)}"
         raise ForwardError(message, code="forbidden" if error.status_code == 403 else "") from error
+    except (websocket.WebSocketTimeoutException, TimeoutError) as error:
+        raise ForwardError(f"{what} cannot be forwarded by {connection.host}: {_said(error)}") from error
     except (websocket.WebSocketException, OSError) as error:
         raise ForwardBroken(f"{what} cannot be forwarded by {connection.host}: {_said(error)}") from error
     return ForwardedPort(opened, what)

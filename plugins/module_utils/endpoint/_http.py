@@ -18,8 +18,9 @@ import typing as t
 
 from .._errors import Error
 from ..cluster._portforward import ForwardLost
+from ..http._message import NotSentError, head
+from ..http._wire import Pipe, TooLargeError, Wire
 from ._errors import ProbeError, TransportLost, shown
-from ._wire import Pipe, Wire
 
 CAP_BYTES = 1 << 20
 # A server closes idle connections after some seconds (vLLM: 5); one that was used a moment ago and breaks is a failure.
@@ -144,9 +145,8 @@ class HttpSession:
             self._wire = self._dial(until)
         self._wire.begin(until, cap)
         # In one piece: a body that follows its head waits 40 ms for it (Nagle, delayed ACK) where something on the way does not say NODELAY.
-        self._wire.sendall(_head(method, self.transport.prefix + path, self._headers(payload, key)) + (payload or b""))
-        response = http.client.HTTPResponse(t.cast(t.Any, self._wire), method=method)
-        response.begin()
+        self._wire.sendall(head(method, self.transport.prefix + path, self._headers(payload, key)) + (payload or b""))
+        response = self._wire.answer(method)
         _refuse_encoding(response)
         return response
 
@@ -156,8 +156,8 @@ class HttpSession:
             raise TimeoutError
         return Wire(self.transport.dial(left))
 
-    def _headers(self, payload: bytes | None, key: str | None) -> dict[str, str]:
-        headers = {"Host": self.transport.authority, "User-Agent": self.user_agent, "Accept-Encoding": "identity", **self.transport.headers}
+    def _headers(self, payload: bytes | None, key: str | None) -> list[tuple[str, str]]:
+        headers = [("Host", self.transport.authority), ("User-Agent", self.user_agent), ("Accept-Encoding", "identity"), *self.transport.headers]
         bearer = self.key if key is None else key
         if bearer:
             headers = [*(header for header in headers if header[0] != "Authorization"), ("Authorization", f"Bearer {bearer}")]

@@ -16,7 +16,8 @@ import typing as t
 from .._deadline import Deadline
 from .._errors import InputError
 from ..cluster._client import ApiError, Client, Unreachable
-from ..cluster._connection import ConnectionConfigError, connect
+from ..cluster._connection import connect
+from ..cluster._errors import ConnectionConfigError
 from ..cluster._options import with_environment
 from . import _guard, _options, _pods
 from ._errors import ProbeError, UnknownError

@@ -14,7 +14,7 @@ import dataclasses
 import re
 import typing as t
 
-from ._drift import Drift, Live, drifts
+from ._drift import Drift, LiveObjects, drifts
 from ._health_policy import Probed
 from ._rendered import Objects
 from ._row import WHOLE, Row, managed, routable, status, weight
@@ -70,7 +70,7 @@ class World:
     release_probes: t.Mapping[tuple[str, str], Probed]
     unseen: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     endpoints: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    live: t.Mapping[str, Live] = dataclasses.field(default_factory=dict)
+    live: t.Mapping[str, LiveObjects] = dataclasses.field(default_factory=dict)
     moving: t.Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     expected: frozenset[str] | None = None
     compares_releases: bool = True
@@ -316,7 +316,7 @@ def _drift(world: World, release: Release) -> list[Difference]:
     moving = world.moving.get((release.namespace, release.name))
     if moving:
         return [_about(release, f"{text}; but {moving}", code="drift", certain=False)]
-    return [dataclasses.replace(_about(release, f"{text}: run the deploy, which brings it back", code="drift"), drifts=tuple(found))]
+    return [dataclasses.replace(_about(release, f"{text}: run the deploy, which reverts it", code="drift"), drifts=tuple(found))]
 
 
 def _not_in_inventory(world: World) -> list[Difference]:

@@ -18,7 +18,7 @@ KINDS = ("Deployment", "Service")
 
 
 @dataclasses.dataclass(frozen=True)
-class Live:
+class LiveObjects:
     """The Deployments and Services of a namespace, and the names of the Deployments whose replicas an autoscaler sets.
     ``unread`` is why the objects could not be read; ``scaled`` is None when it is not known who is scaled."""
 
@@ -42,7 +42,7 @@ class Drift:
         return f"{self.object} {self.field} is {_short(self.live)}, recorded is {_short(self.recorded)}"
 
 
-def drifts(recorded: Objects, live: Live, *, zero_is_meant: bool = False) -> list[Drift]:
+def drifts(recorded: Objects, live: LiveObjects, *, zero_is_meant: bool = False) -> list[Drift]:
     """Only what is compared here counts: defaults that the cluster fills in, and fields that controllers own, are no drift.
 
     ``zero_is_meant``: somebody has taken the model out of the routing, so that a scale to nothing belongs to it.
@@ -84,7 +84,7 @@ def _deployment(name: str, wanted: Json, there: Json) -> list[Drift]:
     return found
 
 
-def _replicas(name: str, wanted: Json, there: Json, live: Live, zero_is_meant: bool) -> list[Drift]:
+def _replicas(name: str, wanted: Json, there: Json, live: LiveObjects, zero_is_meant: bool) -> list[Drift]:
     """Where nobody knows whether an autoscaler sets them, they are not compared."""
     before, now = wanted.get("replicas"), there.get("replicas")
     if before is None or before == now or live.scaled is None or name in live.scaled or (zero_is_meant and now == 0):

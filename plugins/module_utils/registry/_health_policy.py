@@ -76,7 +76,7 @@ def _spared(step: HealthStep, policy: HealthPolicy) -> HealthStep:
     """Without another that answers, requests would be refused for certain instead of perhaps."""
     note = (
         f"{step.entry['model_name']} in {step.entry['deployment_environment']} stays routable although revision "
-        f"{step.entry['deployment_revision']} failed {step.failures} times: no other revision of it answers and has traffic; force takes it out"
+        f"{step.entry['deployment_revision']} failed {step.failures} times: no other revision of it answers and has traffic; force removes it"
     )
     degrades = status(step.entry) == "ready" and (step.failures or 0) >= policy.degrade_after
     return dataclasses.replace(step, becomes="degraded" if degrades else "", reason=step.reason if degrades else "", note=note)

@@ -75,7 +75,7 @@ def migrate(
         steps = way(migrations, before, wanted)
         if any(step.direction == "down" for step in steps) and not allow_down:
             raise RegistryError(
-                f"the way from version {before} to {steps[-1].leads_to} reverses {len(steps)} migrations and loses what they hold; set allow_down to go it",
+                f"going from version {before} to {steps[-1].leads_to} reverses {len(steps)} migrations and loses their data; set allow_down to allow it",
                 code="schema_version",
             )
         after = steps[-1].leads_to if steps else before

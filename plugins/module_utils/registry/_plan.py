@@ -164,7 +164,7 @@ def _only_one(request: EntryRequest, rows: t.Sequence[Row], disabled: t.Sequence
     # A weight is some revision's share: with a second one about, the same words would mean another one the next time.
     ambiguous = len(disabled) > 1 or (request.weight is not None and len(disabled) + len(living) > 1)
     if not candidates or ambiguous:
-        raise RegistryError(f"say by revision which one of {request.subject()} to enable; registered: {listed(rows)}", code="ambiguous_revision")
+        raise RegistryError(f"name the revision of {request.subject()} to enable (option revision); registered: {listed(rows)}", code="ambiguous_revision")
     return candidates[0]
 
 

@@ -17,7 +17,8 @@ import typing as t
 from .._deadline import Deadline
 from .._errors import DeadlineError, InputError
 from ..cluster._client import ApiError, Client, NotFound, Unreachable
-from ..cluster._connection import ConnectionConfigError, connect
+from ..cluster._connection import connect
+from ..cluster._errors import ConnectionConfigError
 from ..cluster._options import kubernetes_options, with_environment
 from ..endpoint import _finding, _options, _route
 from ..endpoint._errors import ProbeError, UnknownError
@@ -28,10 +29,8 @@ from ._row import Row
 
 Params = t.Mapping[str, t.Any]
 
-#: Of these nobody can say whether the endpoint or our way to it is to blame.
-_UNCERTAIN = ("dns", "denied", "http_401", "http_403")
-#: What is observed where no pod could answer.
-_NO_POD = "no ready pod"
+#: With these codes nobody knows whether the endpoint or our access to it is to blame.
+_UNCERTAIN = ("dns", "address_denied", "key_refused")
 #: Of the cluster's options those whose names the database's have not; the others come by K8S_AUTH_*.
 _CLUSTER = ("kubeconfig", "context")
 _SHARED = ("endpoint_api_key", "endpoint_ca_cert", "endpoint_validate_certs", "allowed_networks", "http_proxy", "max_tokens", "prompt", "request_timeout")
@@ -95,7 +94,7 @@ def probe(subject: ProbeSubject, params: Params) -> Probed:
         if failures >= params["attempts"] or found.verdict == "inconclusive":
             if found.verdict != "fail":
                 return Probed("inconclusive", found.message, failures, code="not_probed")
-            return Probed("fail", found.message, failures, code="no_ready_pod" if found.observed == _NO_POD else "endpoint_failed")
+            return Probed("fail", found.message, failures, code="no_ready_pod" if found.code == "no_pods" else "endpoint_failed")
         time.sleep(params["pause"])
 
 
@@ -106,8 +105,8 @@ def _once(subject: ProbeSubject, params: Params) -> Finding:
         if asked["via"] == "port_forward":
             nothing = _nothing_runs(subject, asked, deadline)
             if nothing:
-                return Finding("fail", nothing, _NO_POD)
-        found = verify(_route.find(asked, deadline).ways, _options.plan(asked), deadline).findings
+                return _finding.failed(nothing, code="no_pods")
+        found = verify(_route.find(asked, deadline).transports, _options.plan(asked), deadline).findings
     except ProbeError as error:
         found = [_finding.of_error(error)]
     except (InputError, UnknownError, DeadlineError, ApiError, Unreachable, ConnectionConfigError) as error:
@@ -135,7 +134,7 @@ def _asked(subject: ProbeSubject, params: Params) -> dict[str, t.Any]:
     known = {name: option.get("default") for name, option in _options.endpoint_options().items()}
     # What was registered goes before what the inventory says today.
     kind = subject.kind or params["kinds"].get(subject.model) or "chat"
-    by_pods = params["way"] == "port_forward" or (params["way"] == "auto" and bool(subject.release and subject.namespace))
+    by_pods = params["via"] == "port_forward" or (params["via"] == "auto" and bool(subject.release and subject.namespace))
     return {
         **known,
         **{name: params[name] for name in (*_SHARED, *_CLUSTER)},

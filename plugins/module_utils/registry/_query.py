@@ -102,7 +102,7 @@ def _statement(params: t.Mapping[str, t.Any]) -> tuple[str, list[t.Any]]:
     what = params["what"]
     moments = {name: _moment(name, params[name]) for name in _MOMENTS if params.get(name)}
     if "at" in moments and what != "history":
-        raise InputError(f"at belongs to what: history; of {what} there is only what is there now")
+        raise InputError(f"at belongs to what: history; {what} has only the present state")
     kind = _KINDS["live" if "at" in moments else what]
     if not kind.time and set(moments) - {"at"}:
         raise InputError("since and until belong to what: events and, without at, to what: history")

@@ -16,7 +16,7 @@ from .._errors import Error
 from ..cluster._client import Client, NotFound
 from ..release import _history
 from ._differences import Release
-from ._drift import Live
+from ._drift import LiveObjects
 from ._rendered import rendered
 
 Places = dict[tuple[str, str], Release]
@@ -27,7 +27,7 @@ class Found:
     """Releases by namespace and name, what is live by namespace, and the namespaces whose releases could not be read, with why."""
 
     releases: Places
-    live: dict[str, Live]
+    live: dict[str, LiveObjects]
     unseen: dict[str, str]
 
 
@@ -84,7 +84,7 @@ def _release(record: _history.Revision) -> Release:
     )
 
 
-def _live(client: Client, namespace: str) -> Live:
+def _live(client: Client, namespace: str) -> LiveObjects:
     try:
         objects = {
             (kind, item["metadata"]["name"]): item
@@ -92,8 +92,8 @@ def _live(client: Client, namespace: str) -> Live:
             for item in client.items(path, limit=100)
         }
     except Error as error:
-        return Live(unread=str(error))
-    return Live(objects, _scaled(client, namespace))
+        return LiveObjects(unread=str(error))
+    return LiveObjects(objects, _scaled(client, namespace))
 
 
 def _scaled(client: Client, namespace: str) -> frozenset[str] | None:

@@ -13,26 +13,11 @@ import dataclasses
 import typing as t
 
 from .._errors import Error
+from ..change import _where
 from ..release import _manifest
 
 Json = dict[str, t.Any]
 Objects = t.Mapping[tuple[str, str], Json]
-
-#: A Service does not know the cluster's domain; whoever renders it may write it there.
-CLUSTER_DOMAIN = "inference.vllm/cluster-domain"
-DEFAULT_DOMAIN = "cluster.local"
-
-
-@dataclasses.dataclass(frozen=True)
-class Endpoint:
-    """Where the release's Service answers inside the cluster."""
-
-    host: str
-    port: int
-    domain: str
-
-    def __str__(self) -> str:
-        return f"{self.host}.svc.{self.domain}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,32 +34,20 @@ class Rendered:
     replicas: int | None = 0
 
 
-def endpoint_of(manifest: str | Objects, name: str, namespace: str, *, domain: str = DEFAULT_DOMAIN) -> Endpoint | None:
-    """None when no Service of the release's name was rendered. ``domain`` is for one that does not say its own."""
-    objects = _manifest.parse(manifest) if isinstance(manifest, str) else manifest
-    service = objects.get(("Service", name))
-    ports = (service or {}).get("spec", {}).get("ports")
-    if service is None or not ports:
-        return None
-    metadata = service["metadata"]
-    said = (metadata.get("annotations") or {}).get(CLUSTER_DOMAIN)
-    return Endpoint(f"{name}.{metadata.get('namespace') or namespace}", int(ports[0]["port"]), str(said or domain))
-
-
 def rendered(manifest: str, name: str, namespace: str, values: Json) -> Rendered:
     """A manifest that cannot be read renders nothing."""
     try:
         objects = _manifest.parse(manifest)
-        endpoint = endpoint_of(objects, name, namespace, domain=str(_part(values, "service").get("clusterDomain") or DEFAULT_DOMAIN))
+        endpoint = _endpoint(objects, name, namespace, str(_part(values, "service").get("clusterDomain") or _where.DEFAULT_DOMAIN))
         deployment = objects.get(("Deployment", name))
         if deployment is None:
-            return Rendered(objects, str(endpoint or ""))
+            return Rendered(objects, endpoint)
         metadata, spec = deployment["metadata"], deployment["spec"]
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
         return Rendered(
             objects,
-            endpoint=str(endpoint or ""),
-            model=_served_name(spec["template"]["spec"]["containers"]),
+            endpoint=endpoint,
+            model=_where.served_name(deployment),
             environment=str((spec["template"].get("metadata") or {}).get("labels", {}).get("inference.vllm/environment") or ""),
             revision=str(labels.get("inference.vllm/revision") or ""),
             bundle=str(annotations.get("inference.vllm/bundle") or ""),
@@ -85,15 +58,14 @@ def rendered(manifest: str, name: str, namespace: str, values: Json) -> Rendered
         return Rendered({})
 
 
-def _served_name(containers: t.Sequence[Json]) -> str:
-    """The first name that the engine serves, which is the one that clients send."""
-    words = [str(word) for container in containers for word in [*(container.get("command") or []), *(container.get("args") or [])]]
-    for place, word in enumerate(words):
-        if word.startswith("--served-model-name="):
-            return word.partition("=")[2]
-        if word == "--served-model-name" and place + 1 < len(words):
-            return words[place + 1]
-    return ""
+def _endpoint(objects: Objects, name: str, namespace: str, domain: str) -> str:
+    """Empty when no Service of the release's name was rendered. ``domain`` is for a chart that does not write it on the Service."""
+    service = objects.get(("Service", name))
+    if service is None or not service.get("spec", {}).get("ports"):
+        return ""
+    annotations = {_where.CLUSTER_DOMAIN: domain, **(service["metadata"].get("annotations") or {})}
+    told = {**service, "metadata": {**service["metadata"], "annotations": annotations}}
+    return _where.endpoint({**objects, ("Service", name): told}, name, namespace)
 
 
 def _part(values: t.Mapping[str, t.Any], name: str) -> t.Mapping[str, t.Any]:

@@ -5,9 +5,8 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Proves that a router follows the registry: asks it until its answers are what the registry says, and records how long that took.
+"""Proves that an API router follows the registry: asks it until it answers as the registry says, on every replica.
 
-Entry points: ``_module`` (``vllm_routed_wait``) and ``_prove.prove``. Pure decisions: ``_decide``.
-
-May import: bundle, change, cluster, release, lock, endpoint, gates, registry.
+Entry points: ``_module.SPEC`` and ``_module.run`` (``vllm_routed_wait``), ``_prove.prove`` (the same without Ansible), ``_decide.judged`` (pure).
+May import: the files beside the rooms, endpoint, registry (to record how long the router took).
 """

@@ -38,7 +38,7 @@ def _record(params: t.Mapping[str, t.Any], asked: Asking, proof: Proof, context:
     asked_by = with_actor(params, context)
     said = {name: asked_by[name] for name in ("actor", "correlation_id", "git_commit") if asked_by[name]}
     try:
-        recorded = _routed.record(database(params), params["event_id"], asked.way.where, proof.first_right, said)
+        recorded = _routed.record(database(params), params["event_id"], asked.transport.where, proof.first_right, said)
     except Error as error:
         context.warn(f"{params['model']} is routed, but this could not be recorded as an event: {error}")
         return {}

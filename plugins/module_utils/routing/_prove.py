@@ -76,7 +76,7 @@ def prove(asking: Asking, deadline: Deadline, say: t.Callable[[str], None], slee
         if proof.row >= asking.consecutive:
             return proof
         if answer.verdict == "fail":
-            raise RoutingError(f"{asking.transport.where}: waiting for {asking.expected.words()} is no use: {answer.line}", proof)
+            raise RoutingError(f"{asking.transport.where}: waiting for {asking.expected.words()} cannot help: {answer.line}", proof)
         if answer.verdict == "pass":
             continue  # the next of the row at once
         if answer.line != line or time.monotonic() - announced >= asking.progress_seconds:

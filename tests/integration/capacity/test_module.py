@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import pathlib
 import typing as t
 
 import pytest
 import yaml
+from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._claims import claim_document, publish, withdraw
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._question import of_release
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Client
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
+from ansible_collections.inference.vllm.plugins.module_utils.lock._lease import Owner
+from ansible_collections.inference.vllm.plugins.module_utils.lock._lock import Lock
 from ansible_collections.inference.vllm.plugins.modules import vllm_gpu_capacity
 
-from plugins.module_utils._deadline import Deadline
-from plugins.module_utils.capacity._claims import claim_document, publish, withdraw
-from plugins.module_utils.capacity._question import of_release
-from plugins.module_utils.cluster._client import NotFound
-from plugins.module_utils.lock._lease import Owner
-from plugins.module_utils.lock._lock import Lock
-from plugins.modules import vllm_gpu_capacity
-from tests.integration.conftest import RunningLab
+from lab.testing import NotFound, RunningLab
+from tests.ansible import Ran, run
 
 GPU_POD = {"nvidia.com/gpu": 1}
 SECRETIVE = {
@@ -49,6 +51,14 @@ def ask(lab: RunningLab, folder: pathlib.Path, options: dict[str, t.Any], *more:
     done = play(lab, path, *more, who=who, **environment)
     assert done.code == 0, done.text
     return {**json.loads(answer.read_text()), "_": done.text}
+
+
+@pytest.fixture(autouse=True)
+def _alone(lab: RunningLab) -> t.Iterator[None]:
+    """One of these tests takes all GPUs of the lab, which all workers share; the others need free ones."""
+    with (lab.layout.state / "gpus.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -137,8 +147,10 @@ def test_what_is_wrong_is_said_in_one_sentence_without_a_trace(
 
 
 def test_of_two_runs_that_want_the_same_gpus_the_first_gets_them(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
-    api = lab.client("admin")
-    template = {"spec": {"tolerations": [{"operator": "Exists"}], "containers": [{"name": "c", "resources": {"requests": {"nvidia.com/gpu": 8}}}]}}
+    api = Client(connect({"kubeconfig": str(lab.kubeconfig("admin"))}), Deadline(60))
+    # Of processors, as other tests of the same lab take GPUs: one pod fills more than half of a node.
+    spec = {"nodeSelector": {"node-type": "gpu"}, "tolerations": [{"operator": "Exists"}]}
+    template = {"spec": {**spec, "containers": [{"name": "c", "resources": {"requests": {"cpu": "40"}}}]}}
     locks = {}
     for name in ("first", "second"):
         locks[name] = Lock(api, namespace, f"inference-vllm-{name}", Owner(name, "ci", 1))

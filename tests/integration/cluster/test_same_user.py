@@ -10,13 +10,13 @@ import typing as t
 
 import pytest
 import yaml
+from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Client
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
+from ansible_collections.inference.vllm.plugins.module_utils.release._helm import Helm
 
 from lab._layout import Layout
-from plugins.module_utils._deadline import Deadline
-from plugins.module_utils._errors import Error
-from plugins.module_utils.cluster._client import Client
-from plugins.module_utils.cluster._connection import connect
-from plugins.module_utils.release._helm import Helm
 from tests.unit.cluster.secure import Authority, api, kubeconfig, proxy
 
 Json = dict[str, t.Any]

@@ -134,7 +134,8 @@ def test_forwarded_connections_that_break_are_made_again_and_no_request_fails_fo
 
 
 def test_a_pod_that_has_no_successor_is_a_failure_or_unknown_and_never_hangs(platform: Platform) -> None:
-    platform.deploy("model", LAB_ENGINE_TTFT_MS="100")
+    # A quarter of a minute of samples: a busy machine takes its time to end the pod.
+    platform.deploy("model", LAB_ENGINE_TTFT_MS="250")
     (pod,) = platform.pods("model")
     result = removed_meanwhile(platform, pod=pod, timeout=20.0)
     assert result["verdict"] in ("fail", "inconclusive")
@@ -164,8 +165,6 @@ def test_auto_takes_the_first_transport_that_opens_and_reports_which(platform: P
 def test_the_module_in_a_play_tells_no_secret_even_at_the_highest_verbosity(platform: Platform) -> None:
     platform.deploy("model")
     options = {"via": "port_forward", "namespace": platform.namespace, "deployment": "model", "pods": "new", "model": "llama-3-8b", "gates": GATES}
-    command = ["ansible", "localhost", "-vvvv", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
-    command += ["-m", "inference.vllm.vllm_endpoint_verify", "-a", json.dumps(options)]
     environ = {**platform.lab.environ(), "ANSIBLE_DEPRECATION_WARNINGS": "0", "VLLM_API_KEY": KEY}
     done = ansible.module("vllm_endpoint_verify", options, "-vvvv", env=environ)
     assert done.code == 0, done.text

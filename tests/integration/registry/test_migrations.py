@@ -194,7 +194,7 @@ def test_somebody_who_went_another_way_meanwhile_is_told(blank: Database, monkey
 
 
 def test_going_down_needs_to_be_said(registry: Database) -> None:
-    with pytest.raises(RegistryError, match=r"reverses 1 migrations and loses what they hold; set allow_down"):
+    with pytest.raises(RegistryError, match=r"reverses 1 migrations and loses their data; set allow_down"):
         _migrate.migrate(_database.database(registry.options("vllm_migrator"), {}), migrations(), migrations()[-2].version)
 
 

@@ -11,11 +11,11 @@ import typing as t
 import uuid
 
 # By the checkout's path and not by the collection's name: without Ansible's finder a writer is there in a moment.
-from plugins.module_utils._errors import Error
-from plugins.module_utils.registry._change import change, result
-from plugins.module_utils.registry._database import database
-from plugins.module_utils.registry._driver import driver
-from plugins.module_utils.registry._request import request
+from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
+from ansible_collections.inference.vllm.plugins.module_utils.registry._change import change, result
+from ansible_collections.inference.vllm.plugins.module_utils.registry._database import database
+from ansible_collections.inference.vllm.plugins.module_utils.registry._driver import driver
+from ansible_collections.inference.vllm.plugins.module_utils.registry._request import request
 
 ENVIRONMENTS = ("staging", "production")
 ORGANIZATIONS = (None, "north")

@@ -127,12 +127,12 @@ def test_downtime_is_told_for_each_strategy() -> None:
     assert _words.downtime(ask(snapshot(TWO))).startswith("none: ")
     assert _words.downtime(ask(_one_of(2))) == "none: each new pod starts beside the old ones"
     said = _words.downtime(ask(_one_of(1)))
-    assert said == "from the stop of the 1 old pod until the first new one is ready: no node has capacity for a surge pod beside the old pods"
+    assert said == "from the stop of the old pod until the first new one is ready: no node has capacity for a surge pod beside the old pods"
 
 
 def test_a_rolling_update_that_cannot_finish_has_its_own_code() -> None:
     assert told(_one_of(1), how=Replacement("RollingUpdate")).code == "no_surge_capacity"
-    assert "once the 1 old pod stopped" in told(_one_of(1)).message
+    assert "once the old pod stopped" in told(_one_of(1)).message
 
 
 @pytest.mark.parametrize(

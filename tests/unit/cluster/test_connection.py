@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.inference.vllm.plugins.module_utils.cluster import _credentials, _kubeconfig
-from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, ConnectionConfigError, connect
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, connect
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._errors import ConnectionConfigError
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 

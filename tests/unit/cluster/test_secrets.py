@@ -18,7 +18,8 @@ from ansible_collections.inference.vllm.plugins.module_utils._deadline import De
 from ansible_collections.inference.vllm.plugins.module_utils._errors import Error
 from ansible_collections.inference.vllm.plugins.module_utils.cluster import _private_file
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Client, Unreachable
-from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, ConnectionConfigError, connect
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import Connection, connect
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._errors import ConnectionConfigError
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._private_file import private_file
 
 from .secure import Authority, api, certificate, kubeconfig, proxy
@@ -30,10 +31,10 @@ NOBODY = 65534
 CHILD = """
 import json, os, sys, time
 sys.path.insert(0, {root!r})
-from plugins.module_utils._deadline import Deadline
-from plugins.module_utils.cluster._client import Client
-from plugins.module_utils.cluster._connection import connect
-from plugins.module_utils.release._helm import Helm
+from ansible_collections.inference.vllm.plugins.module_utils._deadline import Deadline
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._client import Client
+from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
+from ansible_collections.inference.vllm.plugins.module_utils.release._helm import Helm
 connection = connect({{"kubeconfig": json.load(sys.stdin)}})
 client = Client(connection, Deadline(10))
 print(client.get("/who"), flush=True)
@@ -79,7 +80,7 @@ def test_no_file_is_left_however_a_process_ends(how: str, who: str, authority: A
     helm.write_text(HELM)
     helm.chmod(0o755)
     words = ordinary(folder) if who == "an ordinary user" else []
-    code = CHILD.format(root=str(ROOT), helm=str(helm), how=how)
+    code = CHILD.format(root=str(ROOT / "collections"), helm=str(helm), how=how)
     environ = {**os.environ, "TMPDIR": str(folder), "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     with api(authority, status=500 if how == "refused" else 200) as (url, seen):
         config = json.dumps(kubeconfig(url, authority, certificate(authority.pair("ann"))))

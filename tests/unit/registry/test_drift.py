@@ -6,7 +6,7 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry._drift import Drift, Live, drifts
+from ansible_collections.inference.vllm.plugins.module_utils.registry._drift import Drift, LiveObjects, drifts
 from ansible_collections.inference.vllm.plugins.module_utils.registry._rendered import rendered
 
 from tests.unit.registry.manifest import MANIFEST
@@ -15,7 +15,7 @@ RECORDED = rendered(MANIFEST, "m-staging", "staging", {}).objects
 DEPLOYMENT, SERVICE = ("Deployment", "m-staging"), ("Service", "m-staging")
 
 
-def live(scaled: frozenset[str] | None = frozenset(), **changes: t.Any) -> Live:
+def live(scaled: frozenset[str] | None = frozenset(), **changes: t.Any) -> LiveObjects:
     """As the API server shows it, with its defaults; each change is a function of the Deployment's or the Service's spec."""
     objects = copy.deepcopy(dict(RECORDED))
     objects[DEPLOYMENT]["spec"].update(strategy={"type": "RollingUpdate"}, paused=False)
@@ -23,7 +23,7 @@ def live(scaled: frozenset[str] | None = frozenset(), **changes: t.Any) -> Live:
     objects[SERVICE]["spec"].update(clusterIP="10.0.0.1", sessionAffinity="None")
     for kind, change in changes.items():
         change(objects[kind.capitalize(), "m-staging"]["spec"])
-    return Live(objects, scaled)
+    return LiveObjects(objects, scaled)
 
 
 def container(spec: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -61,7 +61,7 @@ def test_each_change_by_hand_is_named(changes: dict[str, t.Any], object_name: st
 @pytest.mark.parametrize("key", [DEPLOYMENT, SERVICE])
 def test_an_object_that_was_deleted_is_missing(key: tuple[str, str]) -> None:
     objects = {other: one for other, one in RECORDED.items() if other != key}
-    assert drifts(RECORDED, Live(objects)) == [Drift(f"{key[0]} {key[1]}", "", "present", "missing")]
+    assert drifts(RECORDED, LiveObjects(objects)) == [Drift(f"{key[0]} {key[1]}", "", "present", "missing")]
 
 
 @pytest.mark.parametrize("scaled", [frozenset({"m-staging"}), None], ids=["by an autoscaler", "nobody knows"])

@@ -14,7 +14,7 @@ from tests.unit.verification.verifying import ENGINE_DEAD, KEY, broken_generatio
 def probed(endpoint: str, **given: t.Any) -> str:
     params = {name: option.get("default") for name, option in _probe.probe_options().items()}
     known = {**params, "request_timeout": 2.0, "pause": 0.0, "allowed_networks": ["127.0.0.0/8"], "endpoint_api_key": None, **given}
-    return _probe.probe(_probe.Subject("llama-3-8b", endpoint), known).verdict
+    return _probe.probe(_probe.ProbeSubject("llama-3-8b", endpoint), known).verdict
 
 
 @pytest.mark.parametrize(

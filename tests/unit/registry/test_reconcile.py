@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.inference.vllm.plugins.module_utils._codes import CODES
 from ansible_collections.inference.vllm.plugins.module_utils.registry import _differences
 from ansible_collections.inference.vllm.plugins.module_utils.registry._differences import Difference, Release, World, differences
-from ansible_collections.inference.vllm.plugins.module_utils.registry._drift import Drift, Live
+from ansible_collections.inference.vllm.plugins.module_utils.registry._drift import Drift, LiveObjects
 from ansible_collections.inference.vllm.plugins.module_utils.registry._health_policy import Probed
 from ansible_collections.inference.vllm.plugins.module_utils.registry._plan import plan
 from ansible_collections.inference.vllm.plugins.module_utils.registry._rendered import rendered
@@ -256,17 +256,17 @@ OBJECTS = rendered(MANIFEST, "m-staging", "staging", {}).objects
 
 
 def test_what_is_live_as_it_was_recorded_is_no_drift() -> None:
-    assert compared([row()], [runs(objects=OBJECTS)], live={"staging": Live(OBJECTS)}) == []
+    assert compared([row()], [runs(objects=OBJECTS)], live={"staging": LiveObjects(OBJECTS)}) == []
 
 
 def test_what_was_changed_by_hand_is_reported_by_object_and_never_fixed() -> None:
-    live = {"staging": Live({key: one for key, one in OBJECTS.items() if key[0] == "Deployment"})}
+    live = {"staging": LiveObjects({key: one for key, one in OBJECTS.items() if key[0] == "Deployment"})}
     found = only(compared([row()], [runs(objects=OBJECTS)], live=live))
     assert (found.kind, found.request, found.certain) == ("drift", None, True)
     assert found.drifts == (Drift("Service m-staging", "", "present", "missing"),)
     place = ("staging", "m-staging")
     assert not only(compared([row()], [runs(objects=OBJECTS)], live=live, moving={place: "Helm revision 4 is pending-upgrade"})).certain
-    assert not only(compared([row()], [runs(objects=OBJECTS)], live={"staging": Live(unread="HTTP 403")})).certain
+    assert not only(compared([row()], [runs(objects=OBJECTS)], live={"staging": LiveObjects(unread="HTTP 403")})).certain
 
 
 @pytest.mark.parametrize(("reason", "kinds"), [("idle until Monday", []), (None, ["drift"])])
@@ -274,7 +274,7 @@ def test_a_scale_to_nothing_of_a_model_that_is_disabled_with_a_reason_is_meant(r
     scaled = copy.deepcopy(dict(OBJECTS))
     scaled["Deployment", "m-staging"]["spec"]["replicas"] = 0
     rows = [row(status="disabled", deployment_reason=reason)]
-    assert [one.kind for one in compared(rows, [runs(objects=OBJECTS)], live={"staging": Live(scaled)})] == kinds
+    assert [one.kind for one in compared(rows, [runs(objects=OBJECTS)], live={"staging": LiveObjects(scaled)})] == kinds
 
 
 def test_every_kind_of_difference_is_a_code() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.registry._rendered import endpoint_of, rendered
+from ansible_collections.inference.vllm.plugins.module_utils.registry._rendered import rendered
 
 from tests.unit.registry.manifest import MANIFEST
 
@@ -27,13 +27,6 @@ def test_port_and_domain_are_the_services_own() -> None:
     assert of(annotated).endpoint == "m-staging.staging.svc.a.example:8000"
     assert of(annotated, {"service": {"clusterDomain": "b.example"}}).endpoint == "m-staging.staging.svc.a.example:8000"
     assert of(values={"service": {"clusterDomain": "b.example"}}).endpoint == "m-staging.staging.svc.b.example:8000"
-
-
-def test_the_endpoint_has_parts() -> None:
-    found = endpoint_of(MANIFEST, "m-staging", "staging")
-    assert found is not None
-    assert (found.host, found.port, found.domain) == ("m-staging.staging", 8000, "cluster.local")
-    assert endpoint_of(MANIFEST, "another", "staging") is None
 
 
 def test_replicas_that_are_left_to_an_autoscaler_are_not_known_and_none_are_none() -> None:

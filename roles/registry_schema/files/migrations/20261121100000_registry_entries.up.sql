@@ -35,7 +35,7 @@ BEGIN
     FOR wanted IN
         SELECT * FROM (VALUES
             (1, 'model_name', 'text', '', 'Name users route by.'),
-            (2, 'organization_id', 'text', '', 'Organisation the entry is for; empty when the platform has one scope.'),
+            (2, 'organization_id', 'text', '', 'Organization the entry is for; empty when the platform has one scope.'),
             (3, 'display_name', 'text', '', 'Name shown to people.'),
             (4, 'input_cost_per_token', 'numeric', '', 'Price of one prompt token.'),
             (5, 'output_cost_per_token', 'numeric', '', 'Price of one generated token.'),
@@ -112,7 +112,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT model_registry_entries_pkey PRIMARY KEY (deployment_id)', entries);
     END IF;
 
-    -- The platform's default organisation is that of an entry for which none is named.
+    -- The platform's default organization is that of an entry for which none is named.
     EXECUTE format(
         'CREATE FUNCTION model_registry_default_organization() RETURNS text LANGUAGE sql STABLE AS %L',
         'SELECT (' || coalesce((
@@ -120,7 +120,7 @@ BEGIN
             WHERE d.adrelid = entries::regclass AND a.attname = 'organization_id'), 'NULL') || ')::text');
 END
 $migration$;
-COMMENT ON FUNCTION model_registry_default_organization() IS 'Organisation of an entry for which none is named: the default of model_registry_entries.organization_id.';
+COMMENT ON FUNCTION model_registry_default_organization() IS 'Organization of an entry for which none is named: the default of model_registry_entries.organization_id.';
 
 -- Constraints by name, apart from the columns: ADD COLUMN IF NOT EXISTS ... CHECK adds no CHECK where the column is there. Rows of the platform are not judged.
 ALTER TABLE model_registry_entries

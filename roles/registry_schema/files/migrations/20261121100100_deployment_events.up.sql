@@ -31,7 +31,7 @@ COMMENT ON COLUMN model_deployment_events.occurred_at IS 'The database''s clock,
 COMMENT ON COLUMN model_deployment_events.action IS 'registered, updated, status, weight, enabled, disabled, superseded or removed.';
 COMMENT ON COLUMN model_deployment_events.change_id IS 'The same for all events of one run; drawn by the client, so that it can ask what became of a lost COMMIT.';
 COMMENT ON COLUMN model_deployment_events.deployment_id IS 'The entry.';
-COMMENT ON COLUMN model_deployment_events.organization_id IS 'Organisation of the entry.';
+COMMENT ON COLUMN model_deployment_events.organization_id IS 'Organization of the entry.';
 COMMENT ON COLUMN model_deployment_events.model_name IS 'Model of the entry.';
 COMMENT ON COLUMN model_deployment_events.deployment_environment IS 'Environment of the entry.';
 COMMENT ON COLUMN model_deployment_events.deployment_revision IS 'Revision of the entry.';

@@ -45,7 +45,7 @@ SELECT
 FROM shares;
 COMMENT ON VIEW model_routes IS 'Contract for routers, version 1: what to send where, with which share, or why not. Columns are added, never renamed or removed.';
 COMMENT ON COLUMN model_routes.route_id IS 'Identity of the entry; stays when its endpoint or status changes.';
-COMMENT ON COLUMN model_routes.organization_id IS 'Organisation that may use the route; empty: all.';
+COMMENT ON COLUMN model_routes.organization_id IS 'Organization that may use the route; empty: all.';
 COMMENT ON COLUMN model_routes.model_name IS 'Name in the request.';
 COMMENT ON COLUMN model_routes.environment IS 'development, staging or production.';
 COMMENT ON COLUMN model_routes.revision IS 'Name of the revision; a request may ask for it by name.';
@@ -78,7 +78,7 @@ BEGIN
         COMMENT ON COLUMN model_mappings.input_cost_per_token IS 'Price of one prompt token.';
         COMMENT ON COLUMN model_mappings.output_cost_per_token IS 'Price of one generated token.';
         COMMENT ON COLUMN model_mappings.environment IS 'development, staging or production.';
-        COMMENT ON COLUMN model_mappings.organization_id IS 'Organisation that may use the route; empty: all.';
+        COMMENT ON COLUMN model_mappings.organization_id IS 'Organization that may use the route; empty: all.';
         INSERT INTO model_registry_schema_objects (kind, name) VALUES ('view', 'model_mappings');
     END IF;
 END

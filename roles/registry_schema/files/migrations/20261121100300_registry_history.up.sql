@@ -27,7 +27,7 @@ FROM model_deployment_events;
 COMMENT ON VIEW model_history IS 'Each state that an entry had, from when to when, and who brought it about.';
 COMMENT ON COLUMN model_history.event_id IS 'The event that began the state.';
 COMMENT ON COLUMN model_history.route_id IS 'The entry.';
-COMMENT ON COLUMN model_history.organization_id IS 'Organisation of the entry.';
+COMMENT ON COLUMN model_history.organization_id IS 'Organization of the entry.';
 COMMENT ON COLUMN model_history.model_name IS 'Model of the entry.';
 COMMENT ON COLUMN model_history.environment IS 'development, staging or production.';
 COMMENT ON COLUMN model_history.revision IS 'Revision of the entry.';

@@ -12,17 +12,12 @@ import time
 import typing as t
 
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _reader
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._request import Request
-from ansible_collections.inference.vllm.plugins.module_utils.capacity._snapshot import Replacement
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _query, _reader
+from ansible_collections.inference.vllm.plugins.module_utils.capacity._question import Question, Replacement
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
 
 from lab._client import ApiError, Client, Forbidden
 from lab._parts import Lab
-from plugins.module_utils._errors import InputError
-from plugins.module_utils.capacity import _query, _reader
-from plugins.module_utils.capacity._question import Question, Replacement
-from plugins.module_utils.cluster._client import ApiError, Client, Forbidden
 
 from ._generate import HERE, THERE, Case, Json
 from ._plane import Broom, admin
@@ -144,7 +139,7 @@ class Bench:
         question = Question(here, case.replicas, case.template, "", Replacement(), {})
         with _ways_of_reading(random.Random(self._run)):
             try:
-                return _query.look(self._api.connection, question, 30)
+                return _query.look(self._connection, question, 30)
             except InputError:
                 return None
 

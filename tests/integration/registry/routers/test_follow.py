@@ -71,13 +71,13 @@ def test_only_the_followed_environment_and_organisation_are_seen(registry: Datab
     assert sorted(anybody.table.models) == ["all"]
 
 
-def test_where_nobody_tells_polling_finds_out(registry: Database, follow: Follow) -> None:
+def test_where_nobody_tells_polling_finds_out(own: Database, follow: Follow) -> None:
     """As behind a pooler that keeps notifications to itself: the trigger that sends them is off."""
-    change(registry)
-    registry.query("ALTER TABLE model_registry_entries DISABLE TRIGGER vllm_entries_record_update")
-    follower = follow(registry, poll=0.2)
+    change(own)
+    own.query("ALTER TABLE model_registry_entries DISABLE TRIGGER vllm_entries_record_update")
+    follower = follow(own, poll=0.2)
     assert follower.wait(30)
-    registry.query("UPDATE model_registry_entries SET deployment_endpoint = '10.0.0.9:8000'")
+    own.query("UPDATE model_registry_entries SET deployment_endpoint = '10.0.0.9:8000'")
     until(lambda: urls(follower) == ["http://10.0.0.9:8000"])
 
 

@@ -130,23 +130,15 @@ def test_the_action_waits_records_once_warns_and_fails_as_it_should(registry: Da
     assert PASSWORD not in text
 
 
-def test_the_role_waits_for_the_router_after_registering_and_records_once(registry: Database, tmp_path: pathlib.Path) -> None:
-    bundle = {"revision": "b", "bundle": "sha256:" + "b" * 64, "bundle_content": {"image": "x"}}
+def test_a_play_waits_for_the_router_after_registering_and_records_once(registry: Database, tmp_path: pathlib.Path) -> None:
+    entry = {"model": "llama-3-8b", "environment": "staging", "revision": "b", "endpoint": "b:8000", "actor": "ada"}
     with routed(served("a"), served("b")) as router:
-        variables = {
-            "vllm_environment": "staging",
-            "vllm_router_url": router.url,
-            "vllm_router_allowed_networks": ["127.0.0.0/8"],
-            "vllm_router_timeout": 60,
-            "register_model": "llama-3-8b",
-            "register_plan": bundle,
-            "register_release_revision": 1,
-            "register_verification": {"verdict": "pass"},
-            "register_actor": "ada",
-        }
-        again = {"register_router_timeout": 30}
-        tasks = [{"ansible.builtin.include_role": {"name": "inference.vllm.register"}, "vars": {**variables, **more}} for more in ({}, again)]
-        text = play(registry, tmp_path, tasks)
+        proof = {"url": router.url, "model": "llama-3-8b", "revision": "b", "allowed_networks": ["127.0.0.0/8"], "wait_timeout": 60, "actor": "ada"}
+        tasks = [
+            {"inference.vllm.vllm_registry": entry, "register": "entry"},
+            {"inference.vllm.vllm_routed_wait": {**proof, "event_id": "{{ entry.event_id | default(omit) }}"}},
+        ]
+        text = play(registry, tmp_path, [*tasks, *tasks])
         assert len(router.requests) == 7
     assert re.search(r"localhost\s+: ok=\d+\s+changed=2 ", text), text
     events = registry.query("SELECT action, deployment_revision, actor, router FROM model_deployment_events ORDER BY event_id")
