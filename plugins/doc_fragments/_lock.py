@@ -13,9 +13,9 @@ class ModuleDocFragment:
 options:
   lock:
     description:
-      - Release whose release lock this run holds (M(inference.vllm.vllm_lock)); it is renewed before anything is
+      - Name of the release whose lock this run holds (M(inference.vllm.vllm_lock)). It is renewed before anything is
         changed and while waiting, and the task fails when it was lost.
-      - Nothing is renewed when not given.
+      - When not given, no lock is renewed.
     type: str
   lock_duration:
     description: Seconds of the lease when it is renewed.

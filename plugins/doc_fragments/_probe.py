@@ -14,8 +14,8 @@ options:
   kubeconfig:
     description:
       - Path of a kubeconfig, or its content as a dictionary. Taken from E(K8S_AUTH_KUBECONFIG), then E(KUBECONFIG), when not given.
-      - The other ways to name a cluster are the variables E(K8S_AUTH_HOST), E(K8S_AUTH_API_KEY) and the like, since C(host) and C(ca_cert)
-        are the database's here.
+      - Other ways to select a cluster are the variables E(K8S_AUTH_HOST), E(K8S_AUTH_API_KEY) and the like, since C(ca_cert) is the
+        database's here.
     type: raw
   context:
     description: Context of the kubeconfig. Taken from E(K8S_AUTH_CONTEXT) when not given.
@@ -30,11 +30,11 @@ options:
     choices: [auto, direct, port_forward]
     default: auto
   kinds:
-    description: What a model does, by its name; V(chat), V(completion) or V(embedding). V(chat) for those that are not listed.
+    description: What a model does, by its name; V(chat), V(completion) or V(embedding). For entries without a kind in the registry; else V(chat).
     type: dict
     default: {}
   attempts:
-    description: How often an endpoint is tried in one run before it has failed; every attempt counts as a failure.
+    description: Attempts at one endpoint in one run; every failed attempt counts as a failure.
     type: int
     default: 1
   pause:
@@ -42,7 +42,7 @@ options:
     type: float
     default: 5.0
   probe_concurrency:
-    description: How many endpoints are probed at a time.
+    description: Number of endpoints that are probed at a time.
     type: int
     default: 8
   request_timeout:
@@ -50,7 +50,7 @@ options:
     type: float
     default: 15.0
   prompt:
-    description: What is asked.
+    description: Prompt of the request.
     type: str
     default: Say OK.
   max_tokens:
@@ -68,11 +68,11 @@ options:
     type: bool
     default: true
   allowed_networks:
-    description: Networks of loopback, link-local or metadata addresses that endpoints may lead to all the same, such as V(127.0.0.0/8).
+    description: Networks of loopback, link-local or metadata addresses that endpoints may nevertheless be in, such as V(127.0.0.0/8).
     type: list
     elements: str
     default: []
   http_proxy:
-    description: URL of an HTTP proxy on the way to endpoints that are opened directly.
+    description: URL of an HTTP proxy for endpoints that are opened directly.
     type: str
 """

@@ -54,7 +54,7 @@ options:
     type: str
     default: public
   timeout:
-    description: Seconds that the module may take in all, whatever the database or the network does.
+    description: Seconds that the module may take in total, whatever the database or the network does.
     type: float
     default: 15.0
 requirements:

@@ -45,6 +45,19 @@ class Spec:
         }
         return {"argument_spec": self.options, **{name: rule for name, rule in constraints.items() if rule}}
 
+    def complete(self, given: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> dict[str, t.Any]:
+        """All options for ``run`` when another part of the collection calls it: what is not given has its default, or its variable's value."""
+        unknown = set(given) - set(self.options)
+        if unknown:
+            raise KeyError(f"no such options: {', '.join(sorted(unknown))}")
+        return {name: given[name] if given.get(name) is not None else _default(option, environ) for name, option in self.options.items()}
+
+
+def _default(option: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> t.Any:
+    _fallback, names = option.get("fallback") or (None, ())
+    found = next((environ[name] for name in names if environ.get(name)), None)
+    return option.get("default") if found is None else found
+
 
 def silent(_text: str) -> None:
     """Says nothing."""
@@ -52,13 +65,17 @@ def silent(_text: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """``say`` prints a line of progress, where somebody can read it; ``warn`` adds a warning to the task. ``pid`` is the process of the whole run."""
+    """``say`` prints a line of progress, where somebody can read it; ``warn`` adds a warning to the task. ``pid`` is the process of the whole
+    run, ``host`` the inventory host that the task is for, ``peers`` the namespace and release of the
+    play's other hosts."""
 
     check_mode: bool = False
     say: t.Callable[[str], None] = silent
     warn: t.Callable[[str], None] = silent
     actor: Actor = dataclasses.field(default_factory=Actor)
     pid: int = 0
+    host: str = ""
+    peers: t.Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
 RunFunction = t.Callable[[Params, Context], Result]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_endpoint_verify
-short_description: Verifies that a model generates, and how fast
+version_added: 1.0.0
+short_description: Verify that a model generates, and how fast
 description:
   - Asks an OpenAI-compatible endpoint for a real generation, reads a stream to its end, measures latency and compares it with limits (gates).
-    A vLLM server answers 200 on C(/health) while every generation fails, so nothing less proves that it serves.
+    A vLLM server can answer 200 on C(/health) while every generation fails, so nothing less proves that it serves.
   - Each check and each gate reports one of three verdicts. A check that cannot decide reports V(inconclusive), never V(pass).
   - With pods, each ready pod is checked alone and the latency sample is spread over all of them, so that one bad pod behind a Service is found.
   - Latencies are measured as C(vllm bench serve) does it, with TTFT to the first streamed chunk, inter-token latency (ITL) between chunks, TPOT per token
@@ -82,7 +83,7 @@ options:
   endpoint_api_key:
     description:
       - Key of the endpoint, sent as a bearer token. Read from E(VLLM_API_KEY) when not given.
-      - Not to be confused with O(api_key), the API server's.
+      - Not to be confused with O(api_key), the token for the API server.
     type: str
   key_required:
     description:
@@ -172,7 +173,7 @@ options:
     default: []
     suboptions:
       prompt:
-        description: What is asked.
+        description: The prompt.
         type: str
         required: true
       exact:
@@ -204,7 +205,7 @@ options:
     description: Key of that endpoint.
     type: str
   prompt:
-    description: What is asked in every request.
+    description: Prompt of every request.
     type: str
     default: Say OK.
   prompt_words:

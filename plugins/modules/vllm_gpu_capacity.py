@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_gpu_capacity
+version_added: 1.0.0
 short_description: Check whether replicas of a pod fit on the cluster, where, and if not, why
 author:
   - The inference.vllm authors (@inference-vllm)
 description:
   - Predicts for one pod and a number of replicas what the Kubernetes scheduler would do with them now,
     by the same rules, C(nodeSelector), affinity, taints, every resource name, pod slots, topology spread and quota,
-    and node by node, since eight free GPUs on eight nodes are no capacity for one pod that needs eight.
-  - RV(consistent_at) says at which moment the answer was true. The answer itself reserves nothing.
+    and node by node, since one free GPU on each of eight nodes is no capacity for a pod that needs eight.
+  - RV(consistent_at) is the moment at which the answer was true. The answer itself reserves nothing.
   - What other runs of this collection are about to deploy counts as taken, see O(claims), and so does what O(reserved) names.
   - A rule that is not modeled makes the verdict V(inconclusive) and is named; it never makes it V(pass).
   - A node that is NotReady is left out, though the scheduler itself would still bind pods to it until it is tainted.
@@ -69,7 +70,7 @@ options:
     type: str
   replaces:
     description:
-      - Pods of ReplicaSets and StatefulSets in O(namespace) that the new ones replace, so that what they hold counts as free at the end.
+      - Pods of ReplicaSets and StatefulSets in O(namespace) that the new ones replace, so that their capacity counts as free at the end.
     type: dict
     suboptions:
       release:
@@ -128,9 +129,9 @@ options:
         default: "1"
   claims:
     description:
-      - Whether to count what other runs have claimed, on this controller or elsewhere.
+      - Whether to count the claims of other runs, on this controller or elsewhere.
       - A run that holds its release lock claims what it is about to deploy. Of two claims the one that the API server stored first is ahead.
-      - Where Leases of all namespaces may not be listed, those of O(namespace) are counted, and RV(notes) says so.
+      - Without permission to list the Leases of all namespaces, only those of O(namespace) are counted, and RV(notes) reports it.
     type: bool
     default: true
   fail_on:
@@ -157,7 +158,7 @@ options:
     type: float
     default: 30
 notes:
-  - An action plugin of the same name runs in the controller, so that O(wait) can print a line after each check.
+  - An action plugin of the same name runs on the controller, so that O(wait) can print a line after each check.
 """
 
 EXAMPLES = r"""
@@ -180,7 +181,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ capacity.message }}"
 
-- name: Read a Deployment that is there
+- name: Read an existing Deployment
   kubernetes.core.k8s_info:
     api_version: apps/v1
     kind: Deployment
@@ -198,7 +199,7 @@ EXAMPLES = r"""
   register: growth
   when: deployment.resources | length > 0
 
-- name: See what the GPU nodes have left
+- name: Read what the GPU nodes have free
   inference.vllm.vllm_gpu_capacity:
     node_selector:
       node-type: gpu
@@ -235,12 +236,12 @@ EXAMPLES = r"""
                     nvidia.com/gpu: 1
   register: beside
 
-- name: Go on only when both fit
+- name: Stop unless both fit
   ansible.builtin.assert:
     that: beside.verdict == 'pass'
     fail_msg: "{{ beside.message }}"
 
-- name: Wait up to ten minutes for a node with two free GPUs, and fail with the cause when there is none
+- name: Wait up to ten minutes for a node with two free GPUs, else fail with the cause
   inference.vllm.vllm_gpu_capacity:
     namespace: development
     resources:
@@ -259,7 +260,7 @@ RETURN = r"""
 verdict:
   description:
     - V(pass) when all replicas fit, once the pods of O(replaces) are gone; V(fail) when they do not.
-    - V(inconclusive) when something decides that is not modeled, cannot be read, or depends on the order in which the scheduler picks nodes.
+    - V(inconclusive) when the outcome depends on something that is not modeled, cannot be read, or follows from the order in which the scheduler picks nodes.
   type: str
   returned: when a pod is given
   sample: fail
@@ -318,7 +319,7 @@ nodes:
       description: How many of the pod fit there.
       type: int
     open:
-      description: Whether the node accepts the pod at all, were there enough free.
+      description: Whether the node would accept the pod if it had enough free.
       type: bool
     why:
       description: What keeps the pod off the node, each reason as the end of a sentence that begins with the node's name.
@@ -326,7 +327,7 @@ nodes:
       elements: str
       sample: [has 1 of 8 GPUs free]
     short:
-      description: How much is missing for one pod, by resource.
+      description: What is missing for one pod, by resource.
       type: dict
     allocatable:
       description: Allocatable of the node, for each resource that the pod requests, and C(pods).
@@ -381,7 +382,7 @@ surge:
       description: V(pass), V(fail) or V(inconclusive).
       type: str
     why:
-      description: What stands in the way, or empty.
+      description: What prevents it, or empty.
       type: str
 strategy:
   description: The recommended strategy, V(RollingUpdate) where RV(surge.verdict) is V(pass), else V(Recreate).
@@ -389,7 +390,7 @@ strategy:
   returned: when a pod is given
   sample: RollingUpdate
 downtime:
-  description: What users of the model notice when RV(strategy) is followed.
+  description: The downtime that users of the model see when RV(strategy) is followed.
   type: str
   returned: when a pod is given
   sample: "none: each new pod starts beside the old ones"
@@ -399,7 +400,7 @@ replaced:
   returned: when a pod is given
   sample: 2
 holders:
-  description: Who holds what the pod needs on nodes that accept it, lowest priority first; at most 200 of them.
+  description: The releases that hold what the pod needs on nodes that accept it, lowest priority first; at most 200 of them.
   type: list
   elements: dict
   returned: when a pod is given
@@ -455,7 +456,7 @@ reserved:
       description: The run that claims it, by the identity in its release lock. Empty for O(reserved).
       type: str
 notes:
-  description: What could not be read of the claims of other runs, each in words. It does not change the verdict.
+  description: Claims of other runs that could not be read, each in words. They do not change the verdict.
   type: list
   elements: str
   returned: when a pod is given
@@ -498,7 +499,7 @@ fleet:
       description: The most that one node has left.
       type: int
     fragmentation:
-      description: Percent of what is free that stands on nodes where others run already.
+      description: Percent of the free amount that is on nodes where other pods already hold some.
       type: int
 consistent_at:
   description: The moment of the answer.

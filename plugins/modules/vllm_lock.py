@@ -8,14 +8,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_lock
-short_description: A lock on a release across users, hosts and AWX jobs
+version_added: 1.0.0
+short_description: Lock a release across users, hosts and AWX jobs
 description:
-  - Takes, renews or gives back a C(coordination.k8s.io) Lease per release, so that two people, two AWX jobs, or a rollback
-    during a deploy never work on one release at a time.
-  - Written by compare-and-set on the object's resource version. Whoever finds the lease held waits, is told by whom, and takes
-    it over once it has stood unchanged for its whole duration by the waiter's own clock; no clocks of two machines are compared.
-  - An owner on the same machine whose process has ended (killed, or the machine's user pressed Ctrl-C twice) is replaced at once.
-  - The owner is the process that runs the playbook, so all tasks of one run on one release share the lease.
+  - Acquires, renews or releases a C(coordination.k8s.io) Lease per release, so that two people, two AWX jobs, or a rollback during a deploy
+    never work on one release at the same time.
+  - Written by compare-and-set on the object's resource version. A run that finds the lock held prints the holder and waits. It takes the lock over
+    when the lease was not renewed for its whole duration by the waiting run's own clock; no clocks of two machines are compared.
+  - The lock of a process on the same machine that has ended (killed, or Ctrl-C pressed twice) is taken over at once.
+  - The owner is the process that runs the playbook, so all tasks of one run on one release share the lock.
+  - M(inference.vllm.vllm_apply) acquires the lock by itself; another task of the same run must not hold it.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -33,28 +35,28 @@ options:
     required: true
   state:
     description:
-      - V(acquired) takes the lease, waiting for it when somebody holds it; it renews a lease that this run already holds.
-      - V(renewed) fails when the lease is not this run's any more; then nothing more may be changed.
-      - V(released) gives it back, and does nothing when it is not this run's.
+      - V(acquired) waits while another run holds the lock; it renews a lock that this run already holds.
+      - V(renewed) fails when this run no longer holds the lock; it must not change anything more then.
+      - V(released) does nothing when this run does not hold the lock.
     type: str
     choices: [acquired, renewed, released]
     default: acquired
   reason:
-    description: What the lock is held for; shown to whoever waits.
+    description: What the lock is held for; shown to runs that wait.
     type: str
     default: ""
   duration:
-    description: Seconds that the lease must stand unchanged before somebody else may take it over.
+    description: Seconds without a renewal after which another run may take the lock over.
     type: int
     default: 120
   wait_timeout:
-    description: Seconds to wait for a lease that somebody else holds; then the task fails and names the owner.
+    description: Seconds to wait while another run holds the lock; then the task fails and names the holder.
     type: int
     default: 900
 attributes:
   check_mode:
     support: full
-    details: Takes nothing in check mode; returns RV(holder).
+    details: Acquires nothing in check mode; returns RV(holder).
   diff_mode:
     support: N/A
     details: The lease is not part of what is deployed.
@@ -69,13 +71,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Acquire the release lock on the release
+- name: Acquire the release lock
   inference.vllm.vllm_lock:
     name: llama-3-8b-staging
     namespace: staging
     reason: resize for the demo
 
-- name: Give it back
+- name: Release it
   inference.vllm.vllm_lock:
     name: llama-3-8b-staging
     namespace: staging
@@ -84,15 +86,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 takeover:
-  description: From whom the lease was taken over and why; empty when it was free.
+  description: The previous holder, when the lock was taken over, and why; empty when it was free.
   type: str
   returned: when O(state=acquired) and not in check mode
 waited:
-  description: Seconds until the lease was taken.
+  description: Seconds until the lock was acquired.
   type: float
   returned: when O(state=acquired) and not in check mode
 was_ours:
-  description: Whether the lease was this run's when it was given back.
+  description: Whether this run held the lock when it was released.
   type: bool
   returned: when O(state=released) and not in check mode
 holder:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_registry
+version_added: 1.0.0
 short_description: Keep one model's entries in the registry that routers follow
 description:
   - Registers a revision of a model, changes its status or weight, or removes it, in one transaction under a lock of the model and environment.
@@ -15,7 +16,7 @@ description:
   - Every change of a row leaves one event in C(model_deployment_events) and notifies the channel C(model_registry).
   - A run that changes nothing writes nothing. What counts as a change are endpoint, namespace, revision, bundle, status, weight, prices,
     display name, release, kind and reason; O(verification), O(bundle_content), O(release_revision), O(actor) and the like are written with a change only.
-  - When the answer to C(COMMIT) is lost, the database is asked what became of it before anything is reported.
+  - When the answer to C(COMMIT) is lost, the module reads its outcome from the database before it reports anything.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -31,7 +32,7 @@ attributes:
     support: full
 options:
   model:
-    description: Name users route by.
+    description: Name of the model in requests.
     type: str
     required: true
   environment:
@@ -60,13 +61,13 @@ options:
     default: present
   status:
     description:
-      - Status to set with O(state=present). Which changes are legal is one table in C(docs/registry.md); another one is refused with the legal ones.
-      - In a disabled model V(ready) and V(degraded) are kept as C(disabled), with a warning.
+      - Status to set with O(state=present). C(docs/registry.md) has the table of legal changes; any other is refused with a list of the legal ones.
+      - In a disabled model V(ready) and V(degraded) are stored as C(disabled), with a warning.
     type: str
     choices: [pending, deploying, ready, degraded, failed, disabled, superseded]
     default: ready
   endpoint:
-    description: Where the model answers, as C(host:port) or an http(s) URL. Needed for a revision that is not registered yet.
+    description: Address of the model, as C(host:port) or an http(s) URL. Required for a revision that is not registered yet.
     type: str
   namespace:
     description: Kubernetes namespace of the release.
@@ -78,7 +79,7 @@ options:
     description: The bundle itself, as it was hashed.
     type: dict
   display_name:
-    description: Name shown to people.
+    description: Display name.
     type: str
   input_cost_per_token:
     description: Price of one prompt token.
@@ -88,7 +89,7 @@ options:
     type: float
   weight:
     description:
-      - Percent of the traffic, for several routable revisions of one model. Of two the other one gets the rest; of more each keeps its own.
+      - Percent of the traffic, for several routable revisions of one model. With two, the other one gets the rest; with more, each keeps its own weight.
       - When not given, a routable revision keeps its weight, and one that becomes routable takes the whole traffic.
     type: int
   release:
@@ -98,7 +99,7 @@ options:
     description: Helm revision of O(release).
     type: int
   reason:
-    description: Why; stored in the event, and with O(state=disabled), O(status=degraded) or O(status=failed) in the entry, for routers to show.
+    description: Reason; stored in the event, and with O(state=disabled), O(status=degraded) or O(status=failed) also in the entry, for routers to show.
     type: str
   kind:
     description: What the model does, for health checks and routers. An entry without a kind is probed as V(chat).
@@ -118,7 +119,7 @@ options:
     default: false
   actor:
     description:
-      - Who asks for the change, a person or a job; stored in the event beside the database's user.
+      - Actor, a person or a job; recorded in the event beside the database's user.
       - By default the user of the AWX job (C(awx_user_name)), else the system's user.
     type: str
   correlation_id:
@@ -128,7 +129,7 @@ options:
     description: Commit of the inventory; stored in the event. By default the revision of the AWX project (C(awx_project_revision)).
     type: str
   expected_version:
-    description: Refuse unless the entry has this C(deployment_version); V(0) is an entry that is not there.
+    description: Refuse the change unless the entry has this C(deployment_version); V(0) means that the entry does not exist.
     type: int
 seealso:
   - module: inference.vllm.vllm_registry_info
@@ -148,7 +149,7 @@ EXAMPLES = r"""
     verification: "{{ verified }}"
   register: registered
 
-- name: Say what became routable
+- name: Show what became routable
   ansible.builtin.debug:
     msg: "{{ registered.entry.model_name }} is {{ registered.entry.deployment_status }} at version {{ registered.version }}"
 
@@ -194,24 +195,24 @@ routable:
   returned: success
   type: bool
 version:
-  description: C(deployment_version) of the entry after the run, V(0) when there is none. In check mode the one it has now.
+  description: C(deployment_version) of the entry after the run, V(0) when there is none. In check mode the present one.
   returned: success
   type: int
 event_id:
-  description: The event of the entry's change.
+  description: ID of the event of the entry's change.
   returned: when something changed, not in check mode
   type: int
 event_ids:
-  description: The events of all changes of the run, with those of the revisions that stepped down.
+  description: IDs of the events of all changes of the run, including those of revisions that became C(superseded).
   returned: when something changed, not in check mode
   type: list
   elements: int
 change_id:
-  description: What the events of the run have in common.
+  description: Identifier that all events of the run share.
   returned: when something changed, not in check mode
   type: str
 verified_event_id:
-  description: The event that holds the verification, when nothing else changed.
+  description: ID of the event that records the verification, when nothing else changed.
   returned: with O(record_verification) and O(verification), when nothing else changed, not in check mode
   type: int
 committed_at:
@@ -219,7 +220,7 @@ committed_at:
   returned: when an event was written, not in check mode
   type: str
 superseded:
-  description: Revisions that stepped down.
+  description: Revisions that became C(superseded).
   returned: success
   type: list
   elements: str

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_registry_health
-short_description: Probe what routers send to, and write what was found into the registry
+version_added: 1.0.0
+short_description: Probe every routable model, and write the result into the registry
 description:
-  - Asks each C(ready) and C(degraded) entry of an environment for a short completion, several at a time.
+  - Asks each C(ready) and C(degraded) entry of an environment for a short answer, several at a time.
   - Writes C(last_health_check_at) and counts failures in a row, over all runs, in C(deployment_health_failures).
-  - After O(degrade_after) failures an entry becomes C(degraded), which routers still send to and people see; when it answers again it becomes C(ready).
-    An entry that a person called degraded stays so.
-  - With O(fail_after) an entry that goes on failing becomes C(failed), which takes it out of the routing; but never the last one of its model
-    that answers or might, unless O(force).
-  - What cannot be found out is V(inconclusive), and nothing is written of it. A name that does not resolve from here, a refused key and a cluster that
-    cannot be reached say nothing about the model.
+  - After O(degrade_after) failures an entry becomes C(degraded); routers still send to it. When it answers again it becomes C(ready).
+    An entry that a person set to C(degraded) stays so.
+  - With O(fail_after) an entry that keeps failing becomes C(failed), which takes it out of the routing; but never when it is the last one of its model,
+    unless O(force) is set.
+  - A probe that cannot decide is V(inconclusive), and nothing is written for it. A name that does not resolve here, a refused key and a cluster that
+    cannot be reached prove nothing about the model.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -33,7 +34,7 @@ attributes:
     details: RV(entries) has the status before and after.
   idempotent:
     support: full
-    details: RV(ignore:changed) is about statuses. The time of the check and the count of failures are written each time.
+    details: RV(ignore:changed) refers to statuses. The time of the check and the number of failures are written each time.
 options:
   environment:
     description: Environment whose entries are probed.
@@ -49,18 +50,18 @@ options:
     type: int
     default: 3
   fail_after:
-    description: Failures in a row after which an entry becomes C(failed) and leaves the routing. V(0) is never; else it must be above O(degrade_after).
+    description: Failures in a row after which an entry becomes C(failed) and leaves the routing. V(0) means never; otherwise it must be above O(degrade_after).
     type: int
     default: 0
   force:
-    description: Whether O(fail_after) may take out the last revision of a model too.
+    description: Whether O(fail_after) may remove the last revision of a model too.
     type: bool
     default: false
   actor:
-    description: Who asks, a person or a job; stored in the events. By default the user of the AWX job, else the system's user.
+    description: Actor, a person or a job; recorded in the events. By default the user of the AWX job, else the system's user.
     type: str
   correlation_id:
-    description: Job that the check belongs to; stored in the events. By default the AWX job.
+    description: Identifier of the run, for the events. By default the AWX job.
     type: str
   fail_on:
     description: Verdicts that fail the task.
@@ -69,7 +70,7 @@ options:
     choices: [fail, inconclusive]
     default: [inconclusive]
 requirements:
-  - kubernetes >= 24.2.0 (Python package; only for the way by port-forward)
+  - kubernetes >= 24.2.0 (Python package; only for O(via=port_forward))
 seealso:
   - module: inference.vllm.vllm_registry
   - module: inference.vllm.vllm_registry_reconcile
@@ -77,12 +78,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Probe everything that routers send to in production
+- name: Probe every routable model of production
   inference.vllm.vllm_registry_health:
     environment: production
   register: health
 
-- name: Say who does not answer
+- name: Show the models that do not answer
   ansible.builtin.debug:
     msg: "{{ item.model }} {{ item.revision }}: {{ item.message }}"
   loop: "{{ health.entries | rejectattr('verdict', 'eq', 'pass') }}"
@@ -116,13 +117,13 @@ entries:
       description: V(pass), V(fail) or V(inconclusive).
       type: str
     message:
-      description: What was seen.
+      description: What was observed.
       type: str
     code:
       description: Why it did not pass, or why its status could not be changed, as a code of C(docs/codes.md); empty when it passed.
       type: str
     failures:
-      description: Failures in a row, with those of earlier runs; null when nothing was found out.
+      description: Failures in a row, including those of earlier runs; null when the probe could not decide.
       type: int
     previous_status:
       description: Status before.
@@ -141,12 +142,12 @@ entries:
       previous_status: ready
       status: degraded
 counts:
-  description: How many passed, failed, and were inconclusive.
+  description: Number of entries by verdict.
   returned: always
   type: dict
   sample: {pass: 4, fail: 1, inconclusive: 0}
 notes:
-  description: Entries that go on failing and were spared, since they are the last of their model.
+  description: Entries that keep failing and stay routable because they are the last of their model.
   returned: always
   type: list
   elements: str

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_registry_info
+version_added: 1.0.0
 short_description: Read the registry that routers follow
 description:
-  - Lists the entries of C(model_registry_entries) that the registry keeps, the routes that routers see, the events, or the history of states,
-    by filters, sorted, and by pages.
+  - Lists the entries of C(model_registry_entries) that the registry manages, the routes that routers see, the events, or the history of states,
+    filtered, sorted and in pages.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -23,8 +24,8 @@ options:
     description:
       - V(entries), by model, environment and newest change first.
       - V(routes), the view C(model_routes) that routers read, by model, environment and largest share first.
-      - V(events), who changed what, newest first.
-      - V(status), the entries with their age, last health check and last event, also as RV(table) for people.
+      - V(events), all changes with their actors, newest first.
+      - V(status), the entries with their age, last health check and last event, also as a printable RV(table).
       - V(history), each state of each entry with C(valid_from) and C(valid_to), newest first; with O(at), what was routable at that moment.
     type: str
     choices: [entries, routes, events, history, status]
@@ -54,7 +55,7 @@ options:
   action:
     description:
       - With O(what=events) or O(what=history), only these actions, such as C(registered), C(status), C(disabled), C(removed).
-      - Of events also C(routed), a router was seen to follow, and C(verified), fresh evidence without a change.
+      - Events also have the actions C(routed), a router followed a change, and C(verified), fresh evidence without a change.
     type: list
     elements: str
   superseded:
@@ -79,7 +80,7 @@ options:
     type: int
     default: 1000
   offset:
-    description: Leave out this many rows first, to read on where a page ended.
+    description: Skip this many rows, to continue where a page ended.
     type: int
     default: 0
 seealso:
@@ -87,7 +88,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is routable in production
+- name: Read what is routable in production
   inference.vllm.vllm_registry_info:
     environment: [production]
     status: [ready, degraded]
@@ -100,14 +101,14 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.model_name }}"
 
-- name: Who changed it in the last days
+- name: Read who changed it in the last days
   inference.vllm.vllm_registry_info:
     what: events
     model: [llama-3-8b]
     environment: [production]
     since: "2026-11-18T00:00:00+00:00"
 
-- name: What answered users when the incident began
+- name: Read what answered users when the incident began
   inference.vllm.vllm_registry_info:
     what: history
     at: "2026-11-21T14:00:00+00:00"
@@ -116,7 +117,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 entries:
-  description: The rows; their keys are the columns of C(model_registry_entries) that the registry keeps.
+  description: The rows; their keys are the columns of C(model_registry_entries) that the registry manages.
   returned: with O(what=entries)
   type: list
   elements: dict
@@ -172,7 +173,7 @@ status:
       checked: 31.2
       event: {action: registered, actor: ada, age: 4210.5, reason: null}
 table:
-  description: The same as a table for people, one line an entry.
+  description: The same as a table to print, one line per entry.
   returned: with O(what=status)
   type: str
 history:

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_registry_reconcile
-short_description: Compare the registry with the Helm releases and what answers, and fix differences
+version_added: 1.0.0
+short_description: Compare the registry with the Helm releases and the endpoints, and fix differences
 description:
   - Reads all rows of an environment, the deployed Helm releases of the chart in its namespaces and their live objects, and probes what is routable or runs.
-  - What a release is (endpoint, served name, environment, revision, replicas) is read from the manifest that Helm recorded for it.
-  - Without O(fix) nothing is changed. With it each difference that has a rule is fixed by a change of the registry, under the release's lock,
+  - Endpoint, served name, environment, revision and replicas of a release are read from the manifest that Helm recorded for it.
+  - Without O(fix) nothing is changed. With it each difference that a rule covers is fixed by a change of the registry, under the release's lock,
     and only while nobody else has changed the row since. No release is ever changed or deleted, and no row is deleted.
   - A C(duplicate) is a release that several routable revisions claim, or a routable unmanaged row beside a managed one.
     The revision that runs keeps the traffic, the others become C(superseded).
-  - An C(orphan) is a routable row whose release is gone. When its endpoint does not answer either it becomes C(failed); when it answers, a person must look.
-  - A C(wrong_endpoint) is another one than the release's Service, and not listed in O(endpoints). It is set right when the Service's pods answer.
-  - A C(wrong_revision) is a row for another revision than its release runs. When the one that runs was routable before and answers, it is C(ready) again.
+  - An C(orphan) is a routable row whose release is gone. When its endpoint does not answer either, it becomes C(failed); when it answers, a person must decide.
+  - A C(wrong_endpoint) is neither the release's Service nor listed in O(endpoints). It is corrected when the Service's pods answer.
+  - A C(wrong_revision) is a row for another revision than its release runs. When the running one was routable before and answers, it becomes C(ready) again.
   - A C(dead) row is routable and its endpoint does not answer. It becomes C(failed) when another revision of the model answers and has traffic,
     else C(degraded).
-  - An C(unregistered) release runs without a row. It gets one that is C(pending), never routable; the playbook C(register) verifies and registers it.
-  - An C(unrouted) release answers, was routable before, and nothing of the model is; it is C(ready) again.
+  - An C(unregistered) release runs without a row. It gets a C(pending) row, which is never routable; the playbook C(register) verifies and registers it.
+  - An C(unrouted) release answers and was routable before, but no revision of the model is; it becomes C(ready) again.
   - A C(drift) is a Deployment or Service that is missing or was changed by hand (image, command, arguments, replicas, selector, ports). Replicas that an
-    HPA or a ScaledObject sets are not compared. It is never fixed here; the next deploy does.
-  - A model that is C(not_in_inventory) has a routable row or a release, and O(expected) does not list it. The playbook C(retire.yml) removes it.
-  - What cannot be found out is inconclusive, and is never fixed.
+    HPA or a ScaledObject sets are not compared. It is never fixed here; the next deploy reverts it.
+  - A model that is C(not_in_inventory) has a routable row or a release, and O(expected) does not list it. The playbook C(retire) removes it.
+  - A difference that cannot be decided is V(inconclusive), and is never fixed.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -49,7 +50,7 @@ options:
     required: true
     choices: [development, staging, production]
   namespaces:
-    description: Namespaces of the environment's releases. Those that rows name are looked at in any case.
+    description: Namespaces of the environment's releases. Those that rows name are always compared.
     type: list
     elements: str
     default: []
@@ -63,11 +64,11 @@ options:
     elements: str
     default: [vllm-deployment]
   releases:
-    description: Whether Helm releases are compared. Without, only rows and what answers, for environments that something else than Helm delivers to.
+    description: Whether Helm releases are compared. If not, only rows and endpoints are, for environments that are not deployed by Helm.
     type: bool
     default: true
   endpoints:
-    description: Endpoints by model that are meant to be others than the release's Service, such as an ingress.
+    description: Endpoints by model that intentionally differ from the release's Service, such as an ingress.
     type: dict
     default: {}
   expected:
@@ -75,26 +76,26 @@ options:
     type: list
     elements: str
   fix:
-    description: Whether differences that have a rule are fixed.
+    description: Whether differences that a rule covers are fixed.
     type: bool
     default: false
   force:
     description:
-      - Whether rows are called C(failed) even when several releases are missing and not one is there, which is what a wrong cluster looks like.
+      - Whether rows are set to C(failed) even when several releases are missing and none is found, which is what a wrong cluster looks like.
     type: bool
     default: false
   lock_wait_timeout:
-    description: Seconds to wait for another run on a release that has something to fix; one that was left behind is taken over after its duration.
+    description: Seconds to wait for the lock of a release that has something to fix; a lock that is no longer renewed is taken over after its duration.
     type: int
     default: 150
   actor:
-    description: Who asks, a person or a job; stored in the events. By default the user of the AWX job, else the system's user.
+    description: Actor, a person or a job; recorded in the events. By default the user of the AWX job, else the system's user.
     type: str
   correlation_id:
-    description: Job that the reconciliation belongs to; stored in the events. By default the AWX job.
+    description: Identifier of the run, for the events. By default the AWX job.
     type: str
   fail_on:
-    description: Outcomes that fail the task, so that the exit code shows whether anything differed. Leave out V(fixed) when only what is left matters.
+    description: Outcomes that fail the task, so that the exit code shows whether anything differed. Leave out V(fixed) when only remaining differences matter.
     type: list
     elements: str
     choices: [fixed, remaining, inconclusive]
@@ -107,12 +108,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Does anything differ in staging
+- name: Report the differences in staging
   inference.vllm.vllm_registry_reconcile:
     environment: staging
     namespaces: [staging]
 
-- name: Fix what a rule fixes, and fail for what is left
+- name: Fix what a rule covers, and fail for what remains
   inference.vllm.vllm_registry_reconcile:
     environment: staging
     namespaces: [staging]
@@ -147,13 +148,13 @@ differences:
       description: Namespace of the release.
       type: str
     message:
-      description: What was seen, and for what no rule fixes, the next step.
+      description: What was observed, and the next step if no rule covers it.
       type: str
     outcome:
       description: V(fixed), V(remaining) or V(inconclusive).
       type: str
     error:
-      description: Why it was not fixed, when that was tried.
+      description: Why the fix failed; empty when none was tried.
       type: str
     error_code:
       description: The code of RV(differences[].error).
@@ -162,7 +163,7 @@ differences:
       description: The same as RV(differences[].kind), a code of C(docs/codes.md).
       type: str
     fixable:
-      description: Whether a rule fixes it.
+      description: Whether a rule covers it.
       type: bool
     drifts:
       description: Of a C(drift), each C(object) and C(field) that differs, with its C(recorded) and C(live) value. A missing object has no field.
@@ -183,7 +184,7 @@ differences:
       fixable: true
       drifts: []
 counts:
-  description: How many differences had which outcome.
+  description: Number of differences by outcome.
   returned: always
   type: dict
   sample: {fixed: 0, remaining: 1, inconclusive: 0}

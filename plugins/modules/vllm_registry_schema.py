@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_registry_schema
+version_added: 1.0.0
 short_description: Bring the registry's database schema to a version
 description:
   - Applies migration files C(YYYYMMDDHHMMSS_name.up.sql) and C(.down.sql), each in one transaction together with its version.
   - The version is kept as golang-migrate keeps it, in the same table and under the same advisory lock,
-    so that either tool can carry on where the other stopped.
-  - A table that the platform already has is extended, never replaced; reversing gives back what was there.
+    so that either tool can continue where the other stopped.
+  - A table that the platform already has is extended, never replaced; reversing the migrations restores it.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -41,7 +42,7 @@ options:
     description: Version to go to with O(state=version); V(0) reverses all migrations.
     type: int
   allow_down:
-    description: Whether migrations may be reversed. What the reversed ones hold is lost.
+    description: Whether migrations may be reversed. The data of the reversed ones is lost.
     type: bool
     default: false
   migrations_table:
@@ -60,11 +61,11 @@ EXAMPLES = r"""
     path: "{{ role_path }}/files/migrations"
   register: schema
 
-- name: Say what ran
+- name: Show what ran
   ansible.builtin.debug:
     msg: "version {{ schema.previous_version }} to {{ schema.version }} by {{ schema.applied | length }} migrations"
 
-- name: Give the platform back what it had
+- name: Reverse all migrations
   inference.vllm.vllm_registry_schema:
     path: "{{ role_path }}/files/migrations"
     state: version

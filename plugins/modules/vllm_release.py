@@ -8,15 +8,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_release
-short_description: Applies a planned Helm release, or rolls one back
+version_added: 1.0.0
+short_description: Apply a planned Helm release, or roll one back
 description:
   - O(state=present) applies what M(inference.vllm.vllm_release_plan) planned by C(helm upgrade --install), without
     C(--wait) and without C(--atomic), then reads the release back and compares.
-  - Values reach helm by its standard input and credentials by its environment; no file with either is written.
-  - Refuses when the release moved since it was planned.
-  - A release that an interrupted Helm left pending is rolled back or uninstalled first. Hold the release lock for that
-    (M(inference.vllm.vllm_lock)), since nobody else's Helm may be at work.
-  - O(state=rolled_back) brings a release back to a revision that Helm has kept.
+  - helm reads the values from its standard input, and the credentials from a file that no other process can open; neither is in its arguments or environment.
+  - Refuses when the release changed since it was planned.
+  - Records that an interrupted Helm left unfinished are removed first; the objects in the cluster stay. Hold the release lock
+    (M(inference.vllm.vllm_lock)), so that no other Helm is at work.
+  - Drift that Helm itself would leave as it is gets reverted.
+  - O(state=rolled_back) rolls a release back to a revision that Helm has kept.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -25,26 +27,24 @@ extends_documentation_fragment:
   - inference.vllm._attributes.actiongroup_vllm
   - inference.vllm._lock
 options:
-  name:
-    description: Name of the release.
-    type: str
-    required: true
-    aliases: [release_name]
-  namespace:
-    description: Namespace of the release.
-    type: str
-    required: true
-    aliases: [release_namespace]
   state:
     description: Whether to apply a plan or to roll back.
     type: str
     choices: [present, rolled_back]
     default: present
   plan:
-    description: Result of M(inference.vllm.vllm_release_plan). Needed for O(state=present).
+    description: Result of M(inference.vllm.vllm_release_plan). Required for O(state=present); the release and its namespace are read from it.
     type: dict
+  name:
+    description: Name of the release. Required for O(state=rolled_back).
+    type: str
+    aliases: [release_name]
+  namespace:
+    description: Namespace of the release. Required for O(state=rolled_back).
+    type: str
+    aliases: [release_namespace]
   release_revision:
-    description: Helm revision to go back to. Needed for O(state=rolled_back).
+    description: Helm revision to roll back to. Required for O(state=rolled_back).
     type: int
   binary_path:
     description: Path of the helm program. Found on E(PATH) when not given.
@@ -58,11 +58,11 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: With O(state=present), the objects that differ; with O(state=rolled_back) none.
+    details: The objects that differ.
   idempotent:
     support: full
   action:
-    description: Runs in the controller; helm must be there.
+    description: Runs on the controller, which needs helm.
     support: full
 requirements:
   - helm >= 3.8 (program)
@@ -73,12 +73,10 @@ seealso:
 EXAMPLES = r"""
 - name: Apply the plan
   inference.vllm.vllm_release:
-    name: "{{ plan.name }}"
-    namespace: "{{ plan.namespace }}"
     plan: "{{ plan }}"
   register: release
 
-- name: Go back to revision 3
+- name: Roll back to revision 3
   inference.vllm.vllm_release:
     name: llama-3-8b-staging
     namespace: staging
@@ -88,11 +86,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release_revision:
-  description: Helm revision that is deployed afterwards; in check mode the present one.
+  description: Helm revision that is deployed after the run; in check mode the present one.
   type: int
   returned: success
 reason:
   description: Why something was, or would be, changed.
+  type: str
+  returned: when O(state=present)
+code:
+  description: The same as a stable code of C(docs/codes.md).
   type: str
   returned: when O(state=present)
 duration:

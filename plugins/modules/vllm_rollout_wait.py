@@ -8,14 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_rollout_wait
-short_description: Waits for the rollout of a model, and says why it does not get ready
+version_added: 1.0.0
+short_description: Wait for the rollout of a model, and explain why it fails
 description:
   - Waits until the newest ReplicaSet of a Deployment is fully ready and no old pod is left, with a line of progress
     whenever something changed, and at least every O(progress_seconds).
-  - Fails early where waiting is no use, and names the cause and the value to change - an image that cannot be pulled,
+  - Fails early when waiting cannot help, and names the cause and the value to change - an image that cannot be pulled,
     a missing Secret, an argument that vLLM does not know, memory, shared memory, the KV cache, the hub's refusal, a startup
     probe that killed the pod, no node for the pod, an exhausted quota.
-  - Reads the failed container's log for that; a message that is not known is quoted, never guessed at.
+  - Reads the failed container's log for that; an unknown message is quoted, never interpreted.
 author:
   - The inference.vllm authors (@inference-vllm)
 extends_documentation_fragment:
@@ -37,15 +38,15 @@ options:
     type: int
     default: 1800
   wait_sleep:
-    description: Seconds between two looks.
+    description: Seconds between two checks.
     type: float
     default: 1.0
   progress_seconds:
-    description: Seconds after which a line is printed although nothing changed; AWX takes a silent job for a dead one.
+    description: Seconds after which a progress line is printed even if nothing changed, since a silent job looks like a dead one.
     type: int
     default: 15
   restarts:
-    description: Failed starts of a container before a cause that might pass is believed. Causes that cannot pass fail at once.
+    description: Failed starts of a container before a cause that may be temporary counts. Permanent causes fail at once.
     type: int
     default: 2
   unschedulable_seconds:
@@ -63,14 +64,14 @@ attributes:
     support: full
     details: This action changes nothing.
   action:
-    description: Runs in the controller, so that its progress is printed while it waits.
+    description: Runs on the controller, so that its progress is printed while it waits.
     support: full
 seealso:
   - module: inference.vllm.vllm_endpoint_verify
 """
 
 EXAMPLES = r"""
-- name: Wait until the new pods serve alone
+- name: Wait until only the new pods serve
   inference.vllm.vllm_rollout_wait:
     name: llama-3-8b-staging
     namespace: staging
@@ -114,6 +115,10 @@ cause:
       description: What to change.
       type: str
       sample: remove it from engine.extraArgs, or take an image whose vLLM has it
+    code:
+      description: The cause as a stable code of C(docs/codes.md).
+      type: str
+      sample: unknown_argument
     permanent:
       description: Whether another start with the same values would end the same way.
       type: bool

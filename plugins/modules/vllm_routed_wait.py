@@ -8,7 +8,8 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vllm_routed_wait
-short_description: Waits until a router answers as the registry says
+version_added: 1.0.0
+short_description: Wait until a router follows the registry
 description:
   - Sends a tiny request through an API router until the registered revision answers, or until the expected refusal comes,
     enough times in a row that every replica of the router must have followed the change. Each request uses its own connection.
@@ -96,10 +97,10 @@ options:
     description: RV(inference.vllm.vllm_registry#module:event_id) of the change. When not given, nothing is recorded and no database is needed.
     type: int
   actor:
-    description: Who registered, for the event. By default the user of the AWX job, else the system's user.
+    description: Actor recorded in the event. By default the user of the AWX job, else the system's user.
     type: str
   correlation_id:
-    description: Job that registered, for the event. By default the AWX job.
+    description: Identifier of the run, for the event. By default the AWX job.
     type: str
   git_commit:
     description: Commit of the inventory, for the event. By default the revision of the AWX project.
@@ -115,7 +116,7 @@ attributes:
     support: full
     details: A change that is already recorded for this router is not recorded again.
   action:
-    description: Runs in the controller, so that its progress is printed while it waits.
+    description: Runs on the controller, so that its progress is printed while it waits.
     support: full
 seealso:
   - module: inference.vllm.vllm_registry
@@ -130,7 +131,7 @@ EXAMPLES = r"""
     endpoint: llama-3-8b-production.production.svc.cluster.local:8000
   register: entry
 
-- name: Wait until the router does, and record how long it took
+- name: Wait until the router follows, and record how long it took
   inference.vllm.vllm_routed_wait:
     url: https://models.example.org
     model: llama-3-8b

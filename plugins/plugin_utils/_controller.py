@@ -12,6 +12,7 @@ import contextlib
 import os
 import typing as t
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -61,11 +62,23 @@ class ControllerAction(ModuleAction):
 
     def context(self) -> Context:
         """The run is the process that runs the playbook, our parent: all its tasks and hosts have it in common."""
-        display = Display()
-        return Context(check_mode=self._task.check_mode, say=self.say, warn=display.warning, actor=actor(self.variables), pid=os.getppid())
+        return Context(
+            check_mode=self._task.check_mode,
+            say=self.say,
+            warn=Display().warning,
+            actor=actor(self.variables),
+            pid=os.getppid(),
+            host=str(self.variables.get("inventory_hostname", "localhost")),
+        )
 
     def say(self, text: str) -> None:
-        Display().display(f"{self.variables.get('inventory_hostname', 'localhost')}: {text}")
+        """A line of progress. Where standard output is one document for a program, it goes to standard error."""
+        Display().display(f"{self.variables.get('inventory_hostname', 'localhost')}: {text}", stderr=_is_document())
+
+
+def _is_document() -> bool:
+    """ansible.posix.json, ansible.posix.jsonl and the like print nothing else."""
+    return "json" in str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")).rpartition(".")[2]
 
 
 @contextlib.contextmanager

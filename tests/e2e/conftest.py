@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from lab.testing import MakeNamespace, RunningLab, lab, make_namespace, namespace, one_at_a_time
-from tests.ansible import ROOT, Ran, run
+from tests.ansible import ROOT, Ran, module, result, run
 
 __all__ = ["ROOT", "Ran", "lab", "make_namespace", "namespace"]
 
@@ -37,6 +37,8 @@ class Site:
     lab: RunningLab
     namespace: str
     folder: pathlib.Path
+    #: Whether its models are registered at all.
+    registers: bool = True
 
     def model(self, name: str, **settings: t.Any) -> str:
         """Writes the model's host_vars; ``settings`` are vllm_* variables without their prefix, laid over a small model."""
@@ -56,13 +58,51 @@ class Site:
         return host
 
     def play(self, *words: str, env: dict[str, str] | None = None, timeout: float = 240, playbook: str = "deploy.yml") -> Ran:
-        return play(self.lab, playbook, "-i", str(self.folder), *words, env=env, timeout=timeout)
+        """After every green deploy the registry, the releases and what answers agree: whatever a test is about, that is checked too."""
+        self.reports.mkdir(exist_ok=True)
+        for old in self.reports.glob("*.json"):
+            old.unlink()
+        given = {"VLLM_REPORT_DIR": str(self.reports), **(env or {})}
+        done = play(self.lab, playbook, "-i", str(self.folder), *words, env=given, timeout=timeout)
+        if playbook == "deploy.yml" and done.code == 0 and "--check" not in words and self.registers:
+            assert self.differences() == []
+        return done
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    @property
+    def reports(self) -> pathlib.Path:
+        return self.folder.parent / "reports"
+
+    def outcome(self, model: str, environment: str = "development") -> dict[str, t.Any]:
+        """How the last run ended for the model, as it was reported: result, code, serving and so on."""
+        return t.cast(dict[str, t.Any], json.loads((self.reports / f"{model}-{environment}.json").read_text()))
+
+    def outcomes(self) -> list[dict[str, t.Any]]:
+        return [json.loads(path.read_text()) for path in sorted(self.reports.rglob("*.json"))]
+
+    def differences(self) -> list[dict[str, t.Any]]:
+        """What reconcile reports of this site's models."""
+        hosts = list(yaml.safe_load((self.folder / "hosts.yml").read_text())["vllm_models"]["hosts"])
+        options = {"environment": "development", "namespaces": [self.namespace], "model": hosts, "fail_on": [], "attempts": 2, "pause": 0.5}
+        ran = module("vllm_registry_reconcile", options, env={**environment(self.lab), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"})
+        assert ran.code == 0, ran.tail
+        return t.cast(list[dict[str, t.Any]], result(ran)["differences"])
+
+    def live(self, model: str, kind: str = "deployment", *, release: str = "") -> dict[str, t.Any]:
+        """The object of the model's release as the cluster has it."""
+        text = self.lab.kubectl("get", kind, release or f"{model}-development", "-n", self.namespace, "-o", "json").stdout
+        return t.cast(dict[str, t.Any], json.loads(text))
+
+    def pods(self, model: str) -> list[dict[str, t.Any]]:
+        """The pods of the model's release that are not on their way out."""
+        label = f"app.kubernetes.io/instance={model}-development"
+        items = json.loads(self.lab.kubectl("get", "pods", "-l", label, "-n", self.namespace, "-o", "json").stdout)["items"]
+        return [item for item in items if "deletionTimestamp" not in item["metadata"]]
+
+    def start(self, *words: str, env: t.Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The same, left running, in a process group of its own."""
         command = ["ansible-playbook", str(ROOT / "deploy.yml"), "-i", str(self.folder), *words]
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment(self.lab), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command, cwd=ROOT, env={**environment(self.lab), **(env or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
 
     def rows(self, model: str) -> list[dict[str, t.Any]]:

@@ -14,25 +14,26 @@ def fault(**variables: str) -> dict[str, t.Any]:
 #: Twelve seconds to come up in, for those that never do.
 SHORT = {"probes": {"startup": {"periodSeconds": 3, "failureThreshold": 4}}}
 
-BROKEN: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
-    "argument": ({"engine": {"extraArgs": ["--no-such-flag"]}}, ("vLLM does not know the argument --no-such-flag", "engine.extraArgs")),
-    "image": ({"image": {"repository": "vllm/vllm-openai", "tag": "v0.0.1"}}, ("vllm/vllm-openai:v0.0.1 cannot be pulled", "image.tag")),
-    "never-ready": (
-        {"values": fault(start_fault="never_ready")["values"] | SHORT},
-        ("startup probe", "probes.startup.failureThreshold to 8"),
-    ),
-    "generation": (fault(broken_after="0"), ("Unsupported head dim",)),
-    "later": (fault(broken_after="1"), ("500",)),
+#: A model's settings, the code that its failure carries, and what its sentence names.
+BROKEN: dict[str, tuple[dict[str, t.Any], str, tuple[str, ...]]] = {
+    "argument": ({"engine": {"extraArgs": ["--no-such-flag"]}}, "unknown_argument", ("--no-such-flag", "engine.extraArgs")),
+    "image": ({"image": {"repository": "vllm/vllm-openai", "tag": "v0.0.1"}}, "image_pull", ("vllm/vllm-openai:v0.0.1", "image.tag")),
+    "never-ready": ({"values": fault(start_fault="never_ready")["values"] | SHORT}, "startup_probe", ("probes.startup.failureThreshold to 8",)),
+    # Its engine dies of the generation that the startup probe asks for.
+    "generation": (fault(broken_after="0"), "engine_died", ("Unsupported head dim",)),
+    "later": (fault(broken_after="1"), "verification_failed", ("500",)),
 }
 
 
-def test_broken_models_are_told_with_their_causes_and_none_is_routable(site: Site) -> None:
-    models = {kind: site.model(kind, **settings) for kind, (settings, _words) in BROKEN.items()}
+def test_broken_models_are_reported_with_their_causes_and_none_is_routable(site: Site) -> None:
+    models = {kind: site.model(kind, **broken[0]) for kind, broken in BROKEN.items()}
     done = site.play()
     assert done.code == 2, done.tail
     assert "Traceback" not in done.text
     for kind, model in models.items():
-        told(done, kind, model, "Nothing routes to it")
+        outcome = failed(site, done, kind, model)
+        assert outcome["result"] == "failed"
+        assert outcome["serving"]["verdict"] != "pass" or kind == "later"
         assert [row for row in site.rows(model) if row["deployment_status"] == "ready"] == []
 
 
@@ -41,15 +42,24 @@ def test_broken_changes_are_rolled_back_and_what_served_before_still_does(site: 
     first = site.play()
     assert first.code == 0, first.text
     before = {model: site.ready(model) for model in models.values()}
-    for kind, (settings, _words) in BROKEN.items():
-        site.model(kind, **settings)
+    for kind, broken in BROKEN.items():
+        site.model(kind, **broken[0])
     done = site.play()
     assert done.code == 2, done.tail
     for kind, model in models.items():
-        told(done, kind, model, "Rolled back to revision")
+        outcome = failed(site, done, kind, model)
+        assert outcome["result"] == "rolled_back"
+        assert outcome["serving"] == {
+            "revision": before[model]["deployment_revision"],
+            "bundle": before[model]["deployment_bundle"],
+            "release_revision": 3,
+            "ready": 1,
+            "wanted": 1,
+            "verdict": "pass",
+        }
         assert site.ready(model) == before[model]
-        pods = site.lab.kubectl("get", "pods", "-n", site.namespace, "-l", f"app.kubernetes.io/instance={model}-development", "--no-headers").stdout
-        assert pods.count("1/1") == 1, pods
+        assert len(site.pods(model)) == 1
+    recovers_at_once(done, models.values())
     for kind in models:
         site.model(kind)
     healed = site.play()
@@ -59,8 +69,20 @@ def test_broken_changes_are_rolled_back_and_what_served_before_still_does(site: 
         assert site.ready(model)["deployment_revision"] == before[model]["deployment_revision"]
 
 
-def told(done: Ran, kind: str, model: str, aftermath: str) -> None:
-    """The model's own failure names its cause, the value to change, and what serves now."""
-    said = done.failure(model)
-    for expected in (*BROKEN[kind][1], aftermath):
-        assert expected in said, f"{model}: {said or done.tail}"
+def recovers_at_once(done: Ran, models: t.Collection[str]) -> None:
+    """The recovery of the model that fails first begins while the rollouts of its neighbors still go on."""
+    lines = done.text.splitlines()
+    recovers = {model: next(number for number, line in enumerate(lines) if line.startswith(f"{model}: recover: ")) for model in models}
+    first = min(recovers.values())
+    assert [line for model, end in recovers.items() for line in lines[first:end] if line.startswith(f"{model}: rollout: ")], done.tail
+
+
+def failed(site: Site, done: Ran, kind: str, model: str) -> dict[str, t.Any]:
+    """The outcome, whose code and sentence name the cause and the value to change."""
+    outcome, (_settings, code, words) = site.outcome(model), BROKEN[kind]
+    assert outcome["code"] == code, outcome
+    for expected in words:
+        assert expected in outcome["message"], outcome["message"]
+    # The line that a person sees at the end of the play says the same.
+    assert " ".join(outcome["message"].split())[:60] in done.failure(model)
+    return outcome

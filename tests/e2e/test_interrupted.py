@@ -11,28 +11,30 @@ import pytest
 
 from tests.e2e.conftest import Site
 
-#: The task after whose banner the whole process group is killed, and how long after.
+#: The line of progress after which the whole process group is killed, and how long after. The first is the task's own banner.
 POINTS = {
-    "while-planning": ("preflight | Find room", 0.0),
-    "with-the-lock": ("release | Acquire the release lock", 0.3),
-    "in-helm": ("release | Apply the plan", 0.5),
-    "in-the-rollout": ("rollout | Wait for the new pods", 0.5),
-    "before-registering": ("verify | Generate", 0.4),
+    "while-planning": ("Deploy, verify, register or retire the model", 0.3),
+    "with-the-lock": ("Deploy, verify, register or retire the model", 1.0),
+    "in-helm": ("release: ", 0.2),
+    "in-the-rollout": ("rollout: ", 0.5),
+    "before-registering": ("rollout: ", 3.0),
 }
 
 
-def kill_after(site: Site, banner: str, seconds: float) -> str:
-    """Runs the deploy and kills it, its workers and its Helm, that long after the task began."""
-    process = site.start()
+def kill_after(site: Site, line: str, seconds: float, end: signal.Signals = signal.SIGKILL, **env: str) -> str:
+    """Runs the deploy and ends it, its workers and its Helm, that long after the line."""
+    process = site.start(env=env)
     seen: list[str] = []
     assert process.stdout is not None
-    for line in process.stdout:
-        seen.append(line)
-        if line.startswith("TASK") and banner in line:
+    for printed in process.stdout:
+        seen.append(printed)
+        if line in printed:
             threading.Event().wait(seconds)
             break
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    os.killpg(process.pid, end)
+    # As a terminal does: what a program still says on its way out is read.
+    seen.append(process.stdout.read())
+    process.wait(timeout=60)
     process.stdout.close()
     return "".join(seen)
 
@@ -61,9 +63,27 @@ def test_an_upgrade_that_was_killed_in_helm_is_recovered(site: Site) -> None:
     model = site.model("upgrade")
     assert site.play().code == 0
     site.model("upgrade", engine={"maxModelLen": 2048})
-    kill_after(site, "release | Apply the plan", 0.8)
+    kill_after(site, "release: ", 0.5)
     again = site.play()
     assert again.code == 0, again.tail
     assert site.play().counts[model]["changed"] == 0
     assert state(site, model)[3:] == (["deployed"], ["1/1"])
     assert {row["deployment_status"] for row in site.rows(model)} == {"ready", "superseded"}
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_killed_or_stopped_leaves_no_secret_in_any_file(site: Site, end: signal.Signals) -> None:
+    model = site.model("left")
+    temporary, home = site.folder.parent / "a tmp", site.folder.parent / "ansible home"
+    temporary.mkdir()
+    text = kill_after(site, "rollout: ", 0.3, end, TMPDIR=str(temporary), ANSIBLE_HOME=str(home))
+    assert list(temporary.rglob("*")) == []
+    given = site.lab.env()
+    secrets = [given[name].encode() for name in ("PGPASSWORD", "VLLM_API_KEY", "HF_TOKEN")]
+    for path in (path for path in home.rglob("*") if path.is_file()):
+        written = path.read_bytes()
+        assert not [secret for secret in (*secrets, b"PRIVATE KEY", b"BEGIN CERTIFICATE", b"client-key-data") if secret in written], path
+    # Nor is anything left in the cluster that stops the next one.
+    again = site.play()
+    assert again.code == 0, text + again.text
+    assert site.ready(model)

@@ -9,13 +9,12 @@ import subprocess
 import typing as t
 
 import pytest
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _look, _request
+from ansible_collections.inference.vllm.plugins.module_utils.capacity import _query, _question
 from ansible_collections.inference.vllm.plugins.module_utils.cluster._connection import connect
 
 from lab._cluster import apply_node
 from lab._nodes import SIMULATED, Node
-from plugins.module_utils.capacity import _query, _question
-from plugins.module_utils.cluster._connection import connect
+from lab.testing import RunningLab
 from tests.e2e.conftest import play
 
 ASKED = {
@@ -63,7 +62,8 @@ def test_the_commands_prepare_a_cluster(lab: RunningLab, bare: str) -> None:
         run("Prepare the cluster")
         before = found()
         assert before["verdict"] == "fail"
-        assert "has nvidia.com/gpu" in before["message"]
+        assert "nvidia.com/gpu" in before["message"]
+        assert before["placements"] == {}
         run("kind")
         after = found()
         assert (after["verdict"], after["placements"]) == ("pass", {bare: 1}), after["message"]

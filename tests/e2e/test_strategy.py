@@ -27,19 +27,35 @@ def test_a_downtime_needs_permission_and_is_told_before_it_comes(site: Site) -> 
     model = site.model("tight", allow_downtime=False)
     first = site.play()
     assert first.code == 0, first.tail
-    assert "no further pod fits" not in first.words
 
     site.model("tight", allow_downtime=False, engine={"maxModelLen": 4096})
     before = site.objects(), site.rows(model)
     refused = site.play()
     assert refused.code == 2, refused.tail
-    assert "no further pod fits beside the ones that serve" in refused.words
-    assert "the quota gpus does not allow a surge pod" in refused.words
-    assert "Set vllm_allow_downtime, or free GPUs" in refused.words
-    assert (site.objects(), site.rows(model)) == before
+    assert site.outcome(model)["code"] == "downtime"
+    assert "vllm_allow_downtime" in refused.words
+    assert without_lease(site.objects()) == without_lease(before[0])
+    assert site.rows(model) == before[1]
 
     site.model("tight", allow_downtime=True, engine={"maxModelLen": 4096})
     done = site.play()
     assert done.code == 0, done.tail
-    assert f"{model}-development: Recreate, downtime from the stop of the 1 old pod until the first new one is ready" in done.words
+    assert "Recreate, downtime from the stop of the old pod until the first new one is ready" in done.words
     assert strategy(site, model) == "Recreate"
+
+
+def test_more_pods_beside_the_ones_that_serve_are_no_downtime(site: Site) -> None:
+    """A surge pod would not fit, and none is needed: the template stays as it is."""
+    allow(site, 2)
+    model = site.model("grows", allow_downtime=False)
+    assert site.play().code == 0
+    first = {pod["metadata"]["name"] for pod in site.pods(model)}
+    site.model("grows", allow_downtime=False, replicas=2)
+    done = site.play()
+    assert done.code == 0, done.tail
+    assert first < {pod["metadata"]["name"] for pod in site.pods(model)}
+    assert strategy(site, model) == "RollingUpdate"
+
+
+def without_lease(objects: dict[str, str]) -> dict[str, str]:
+    return {name: version for name, version in objects.items() if not name.startswith("Lease/")}

@@ -70,7 +70,7 @@ class Table:
 
     @functools.cached_property
     def models(self) -> dict[str, tuple[Route, ...]]:
-        """Model to its routes. An organisation's own entries stand in place of those for all: shares add up within one organisation."""
+        """Model to its routes. An organization's own entries stand in place of those for all: shares add up within one organization."""
         found: dict[str, dict[str, list[Route]]] = {}
         for route in self.routes:
             found.setdefault(route.model_name, {}).setdefault(route.organization_id or "", []).append(route)
