@@ -12,7 +12,8 @@ from __future__ import annotations
 import collections.abc as c
 import dataclasses
 
-from . import _labels, _quantity
+from .. import _quantity
+from . import _labels
 from ._objects import HostPort, NodeFacts, PodFacts, ports_clash
 from ._pod_resources import Amounts, Json
 from ._wanted import Wanted

@@ -13,7 +13,8 @@ import collections.abc as c
 import dataclasses
 import typing as t
 
-from . import _pod_resources, _quantity
+from .. import _quantity
+from . import _pod_resources
 from ._objects import NodeFacts, PodFacts
 
 _POOLS = (

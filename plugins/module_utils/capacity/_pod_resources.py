@@ -14,8 +14,8 @@ import contextlib
 import functools
 import typing as t
 
+from .. import _quantity
 from .._errors import InputError
-from . import _quantity
 
 Json = c.Mapping[str, t.Any]
 #: Resource name to thousandths, as stored by the API server.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from . import _quantity, _words
+from .. import _quantity
+from . import _words
 from ._answer import CapacityAnswer, Holder
 from ._filters import NodeCapacity
 from ._quota import Row

@@ -13,7 +13,8 @@ import collections
 import collections.abc as c
 import typing as t
 
-from . import _labels, _pod_resources, _quantity, _rollout
+from .. import _quantity
+from . import _labels, _pod_resources, _rollout
 from ._answer import CapacityAnswer
 from ._filters import NodeCapacity
 from ._objects import NodeFacts

@@ -7,6 +7,7 @@
 
 """One Helm release: what is recorded of it, what is live, what a change of it would do, and the change itself.
 
-Entry points: ``_planner.look`` (reads, and makes the plan), ``_apply.apply`` and ``_apply.roll_back`` (write), ``_preflight.check``.
+Entry points: ``_planner.look`` (reads, and makes the plan), ``_apply.apply`` and ``_apply.roll_back`` (write),
+``_preflight.before_plan`` and ``_preflight.of_rendered`` (refuse).
 Imports ``bundle``, ``change``, ``cluster`` and ``lock``.
 """

@@ -13,6 +13,7 @@ import copy
 import re
 import typing as t
 
+from .. import _quantity
 from ..change._plan import Change
 
 Object = dict[str, t.Any]
@@ -28,10 +29,6 @@ _KEYS = ("name", "containerPort", "port", "mountPath", "key", "topologyKey")
 #: Maps that mean something only as a whole: one label more selects other pods.
 _ATOMIC = ("selector", "matchLabels", "nodeSelector", "podSelector", "namespaceSelector", "labelSelector")
 MOST_FIELDS = 6
-_UNITS = {
-    **{unit: 1000.0**power for power, unit in enumerate(["", "k", "M", "G", "T", "P", "E"])},
-    **{f"{unit}i": 1024.0**power for power, unit in enumerate(["", "K", "M", "G", "T", "P", "E"])},
-}
 
 
 def change(kind: str, name: str, live: Object | None, planned: Object) -> Change | None:
@@ -123,11 +120,10 @@ def _by_name(items: list[t.Any]) -> dict[str, Object] | None:
     return None
 
 
-def _size(claim: Object) -> float:
-    """The storage that a claim asks for, in bytes."""
-    text = str(((claim["spec"].get("resources") or {}).get("requests") or {}).get("storage") or "0")
-    found = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", text)
-    return float(found[1]) * _UNITS.get(found[2], 1) if found else 0.0
+def _size(claim: Object) -> int:
+    """The storage that a claim asks for, in thousandths of a byte."""
+    asked = (claim["spec"].get("resources") or {}).get("requests") or {}
+    return _quantity.read(asked.get("storage") or "0", f"PersistentVolumeClaim {claim['metadata']['name']}: storage")
 
 
 def _short(value: t.Any) -> str:

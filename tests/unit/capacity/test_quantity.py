@@ -5,8 +5,8 @@ from __future__ import annotations
 import fractions
 
 import pytest
+from ansible_collections.inference.vllm.plugins.module_utils import _quantity
 from ansible_collections.inference.vllm.plugins.module_utils._errors import InputError
-from ansible_collections.inference.vllm.plugins.module_utils.capacity import _quantity
 from hypothesis import given
 from hypothesis import strategies as st
 

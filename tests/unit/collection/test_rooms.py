@@ -13,7 +13,7 @@ UTILS = pathlib.Path(__file__).resolve().parents[3] / "plugins" / "module_utils"
 
 #: From the ground up. Rooms of one line may not import each other.
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("_errors", "_deadline", "_codes", "_actor", "_spec", "_module"),
+    ("_errors", "_deadline", "_quantity", "_codes", "_actor", "_spec", "_module"),
     ("http",),
     ("bundle",),
     ("change",),
@@ -120,6 +120,13 @@ def test_a_pure_room_needs_nothing_that_must_be_installed(room: str) -> None:
 def _docstring(room: str) -> str:
     path = UTILS / room / "__init__.py"
     return (ast.get_docstring(ast.parse(path.read_text())) or "") if path.exists() else ""
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_every_entry_point_that_a_room_names_exists(room: str) -> None:
+    named = re.findall(r"``(_\w+)\.(\w+)", _docstring(room))
+    sources = {name: (UTILS / room / f"{name}.py").read_text() for name, _what in named}
+    assert [f"{name}.{what}" for name, what in named if not re.search(rf"^(?:def|class) {what}\b|^{what}\b", sources[name], re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("room", rooms())

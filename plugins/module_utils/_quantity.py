@@ -13,7 +13,7 @@ import functools
 import re
 import typing as t
 
-from .._errors import InputError
+from ._errors import InputError
 
 #: Largest amount the scheduler can hold (a signed 64-bit integer). Above it its sums wrap round and anything "fits".
 LARGEST = 2**63 - 1
