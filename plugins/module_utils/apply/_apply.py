@@ -23,7 +23,7 @@ from ..change._plan import Plan
 from ..lock._keeper import held
 from ..lock._lease import VERIFIED
 from ..lock._lock import LeaseLostError
-from ..release import _apply, _guard, _planner, _preflight
+from ..release import _apply, _planner, _preflight
 from ..release._history import Revision
 from ..release._planner import Look
 from . import _capacity, _record, _recover, _retire, _target, _verify
@@ -72,9 +72,7 @@ def _ask_first(work: Work) -> None:
     """What no other run can change: permissions, Secrets, the chart, the database."""
     release = work.request.release_request()
     _planner.refuse(release)
-    defaults = _planner.chart_defaults(release)
-    references = _guard.secret_references(_bundle.merge(defaults, _planner.given_values(release)))
-    _preflight.before_plan(work.client(), work.namespace, work.name, references)
+    _preflight.before_plan(work.client(), work.namespace, work.name, _planner.secret_references(release))
     if work.request.params["register"]:
         _record.rows(work)
 

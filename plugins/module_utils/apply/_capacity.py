@@ -16,6 +16,7 @@ from .._errors import Error
 from ..capacity import _claims, _question
 from ..capacity import _module as capacity
 from ..change._plan import Plan
+from . import _target
 from ._work import Work
 
 Object = dict[str, t.Any]
@@ -43,7 +44,7 @@ def strategy(work: Work, plan: Plan, deployment: Object | None) -> str:
     if not plan.replaces_pods:
         return live
     chosen, downtime = str(answer["strategy"]), str(answer["downtime"])
-    if chosen == "Recreate" and _serves(deployment) and not work.request.params["allow_downtime"]:
+    if chosen == "Recreate" and _target.serves(deployment) and not work.request.params["allow_downtime"]:
         raise DowntimeError(
             f"no surge pod fits beside the pods that serve, so the old pods would have to stop before the new ones start (downtime {downtime}); "
             f"set vllm_allow_downtime, or free GPUs. {answer['message']}"
@@ -86,11 +87,6 @@ def _rolling(plan: Plan) -> tuple[str, str]:
     rollout = plan.values.get("rollout") or {}
     given = {**rollout, **(plan.workload.strategy.get("rollingUpdate") or {})}
     return str(given.get("maxSurge", 1)), str(given.get("maxUnavailable", 0))
-
-
-def _serves(deployment: Object | None) -> bool:
-    """Where no pod is ready, stopping the old ones costs nobody anything."""
-    return bool(deployment and (deployment.get("status") or {}).get("readyReplicas"))
 
 
 def _claim(work: Work, plan: Plan, strategy: str, surge: str) -> None:

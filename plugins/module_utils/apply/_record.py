@@ -34,8 +34,7 @@ def rows(work: Work) -> list[Json]:
 def foretell(work: Work, plan: Plan) -> Json:
     """The row as it will be, refused now rather than after the rollout: its values, the status change and the database's grants."""
     if plan.workload.replicas == 0:
-        living = [row for row in rows(work) if row["deployment_status"] in ("ready", "degraded", "pending", "deploying")]
-        return _change(work, check_mode=True, state="disabled", reason=SCALED_TO_ZERO) if living else {"changed": False}
+        return disable(work, SCALED_TO_ZERO, check_mode=True)
     return _enter(work, plan, {}, plan.release_revision, check_mode=True)
 
 
@@ -49,10 +48,10 @@ def register(work: Work, plan: Plan, verification: Json, release_revision: int) 
     return done
 
 
-def disable(work: Work, reason: str) -> Json:
+def disable(work: Work, reason: str, *, check_mode: bool = False) -> Json:
     """Out of the routing; routers follow within seconds. Nothing to do for a model that is not registered."""
     living = [row for row in rows(work) if row["deployment_status"] in ("ready", "degraded", "pending", "deploying")]
-    return _change(work, state="disabled", reason=reason) if living else {"changed": False}
+    return _change(work, check_mode=check_mode, state="disabled", reason=reason) if living else {"changed": False}
 
 
 def remove(work: Work, reason: str) -> Json:

@@ -9,14 +9,11 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from .._errors import Error
 from ..change._outcome import Outcome, Serving
-from ..cluster._client import NotFound
 from ..lock._lock import LeaseLostError
 from ..release import _apply as release
-from ..release import _history
+from ..release import _history, _live
 from ..release._history import Revision
 from ..release._planner import Look
 from . import _verify
@@ -56,12 +53,11 @@ def observe(work: Work, model: str) -> Serving:
     """What is live now, by asking: Helm's record, the Deployment and the endpoint itself."""
     try:
         live = _history.deployed(_history.read(work.client(), work.namespace, work.name))
-        try:
-            deployment = work.client().get(f"/apis/apps/v1/namespaces/{work.namespace}/deployments/{work.name}")
-        except NotFound:
-            return Serving(release_revision=live.number if live else 0, revision=live.revision if live else "", bundle=live.bundle if live else "")
+        deployment = _live.deployment(work.client(), work.namespace, work.name)
     except Error:
         return Serving(verdict="inconclusive")
+    if deployment is None:
+        return Serving(release_revision=live.number if live else 0, revision=live.revision if live else "", bundle=live.bundle if live else "")
     ready, wanted = (deployment.get("status") or {}).get("readyReplicas") or 0, deployment["spec"].get("replicas", 1)
     metadata = deployment["metadata"]
     return Serving(
@@ -79,17 +75,13 @@ def _go_back(work: Work, target: Revision) -> str:
     work.say(f"recover: rolling back to revision {target.revision or target.number} (Helm revision {target.number})")
     try:
         after = work.again(lambda: release.roll_back(work.client(300), work.helm(), target, fence=work.fence, say=work.say))
-        if _wanted(target) != 0:
+        if target.replicas != 0:
             roll_out(work, live_deadline(work))
     except LeaseLostError:
         raise
     except Error as error:
         return str(error)
     return "" if after.content == target.content else "the release is not as it was before"
-
-
-def _wanted(target: Revision) -> t.Any:
-    return target.values.get("replicas", 1)
 
 
 def _aftermath(look: Look, target: Revision | None, serving: Serving, trouble: str, *, applied: bool, verified: bool, recorded: bool, back: bool) -> str:

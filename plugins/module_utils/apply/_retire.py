@@ -23,6 +23,7 @@ from ..endpoint._transports import PortForward
 from ..lock._keeper import held
 from ..lock._lock import LeaseLostError
 from ..release import _decide, _history, _manifest, _planner, _preflight
+from ..rollout._state import condition
 from . import _record, _recover
 from ._work import Done, Work
 
@@ -128,7 +129,7 @@ def _busy(client: Client, work: Work) -> int:
         pods = client.items(f"/api/v1/namespaces/{work.namespace}/pods", selector)
     except Error:
         return 0
-    return sum(_requests(client, work.namespace, pod) for pod in pods if _ready(pod))
+    return sum(_requests(client, work.namespace, pod) for pod in pods if condition(pod, "Ready"))
 
 
 def _requests(client: Client, namespace: str, pod: dict[str, t.Any]) -> int:
@@ -146,11 +147,6 @@ def running(metrics: str) -> int:
     """The sum of ``vllm:num_requests_running`` and ``vllm:num_requests_waiting`` over all engines of a server."""
     values = (float(found["value"]) for found in _REQUESTS.finditer(metrics))
     return int(sum(value for value in values if math.isfinite(value)))
-
-
-def _ready(pod: dict[str, t.Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def objects(history: t.Sequence[_history.Revision]) -> list[str]:

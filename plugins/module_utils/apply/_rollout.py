@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .._deadline import Deadline
 from .._errors import Error
+from ..release import _live
 from ..rollout._client import Watch
 from ..rollout._state import Limits
 from ._work import Work
@@ -38,7 +39,7 @@ def roll_out(work: Work, deadline: float) -> None:
 def live_deadline(work: Work) -> float:
     """Of the Deployment that is live, not of a plan that failed."""
     try:
-        live = work.client().get(f"/apis/apps/v1/namespaces/{work.namespace}/deployments/{work.name}")
+        live = _live.deployment(work.client(), work.namespace, work.name)
     except Error:
-        return 600.0
-    return float(live["spec"].get("progressDeadlineSeconds", 600))
+        live = None
+    return float(live["spec"].get("progressDeadlineSeconds", 600)) if live else 600.0

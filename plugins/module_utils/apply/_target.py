@@ -23,7 +23,7 @@ def choose(history: t.Sequence[Revision], deployment: Json | None, verified: Jso
     ``verified`` is what the lease notes as verified last, ``rows`` the model's entries of the registry. None when there is nothing to go back to.
     """
     live = _history.deployed(history)
-    if live is not None and (_is_verified(live, verified, rows) or _replicas(live) == 0):
+    if live is not None and (_is_verified(live, verified, rows) or live.replicas == 0):
         return live
     noted = _history.of_content(history, str(verified.get("content") or ""))
     if noted is not None:
@@ -31,31 +31,27 @@ def choose(history: t.Sequence[Revision], deployment: Json | None, verified: Jso
     registered = _registered(history, rows)
     if registered is not None:
         return registered
-    return live if live is not None and _serves(deployment) and not verified else None
-
-
-def is_verified(history: t.Sequence[Revision], verified: Json, content: str) -> bool:
-    """Whether exactly what the plan wants is live and was verified: then nothing has to be proven before it counts as good."""
-    live = _history.deployed(history)
-    return live is not None and live.content == content and verified.get("content") == content
+    return live if live is not None and serves(deployment) and not verified else None
 
 
 def _is_verified(live: Revision, verified: Json, rows: t.Sequence[Json]) -> bool:
     if verified:
         return bool(verified.get("content") == live.content)
-    return any(row["deployment_bundle"] == live.bundle for row in rows if row["deployment_status"] in ("ready", "degraded") and live.bundle)
+    return live.bundle in _routed(rows)
 
 
 def _registered(history: t.Sequence[Revision], rows: t.Sequence[Json]) -> Revision | None:
     """The newest revision with a bundle that the registry routes to: the lease may be lost, or of an older version of the collection."""
-    bundles = {row["deployment_bundle"] for row in rows if row["deployment_status"] in ("ready", "degraded") and row["deployment_bundle"]}
+    bundles = _routed(rows)
     good = (revision for revision in reversed(history) if revision.status in ("deployed", "superseded"))
     return next((revision for revision in good if revision.bundle in bundles), None)
 
 
-def _serves(deployment: Json | None) -> bool:
-    return bool(deployment and ((deployment.get("status") or {}).get("readyReplicas") or 0) > 0)
+def _routed(rows: t.Sequence[Json]) -> set[str]:
+    """Bundles that routers send to."""
+    return {row["deployment_bundle"] for row in rows if row["deployment_status"] in ("ready", "degraded") and row["deployment_bundle"]}
 
 
-def _replicas(revision: Revision) -> t.Any:
-    return revision.values.get("replicas", 1)
+def serves(deployment: Json | None) -> bool:
+    """Whether a pod is ready: where none is, stopping the old ones costs nobody anything."""
+    return bool(deployment and (deployment.get("status") or {}).get("readyReplicas"))

@@ -34,9 +34,9 @@ def verify(work: Work, plan: Plan, rendered: Objects) -> tuple[Evidence, dict[st
     params = work.request.params
     result = _measure(work, plan.where.model, samples=params["verify_samples"], concurrency=params["verify_concurrency"], gates=params["gates"])
     evidence = _as_evidence(result)
-    wrong = _evidence.mismatch(evidence, plan) or _other_template(work, rendered)
     if evidence.verdict != "pass":
         raise VerificationError(str(result["message"]), code="verification_failed" if evidence.verdict == "fail" else "verification_inconclusive")
+    wrong = _evidence.mismatch(evidence, plan) or _other_template(work, rendered)
     if wrong:
         raise VerificationError(
             f"what was verified is not what was planned: {wrong}; somebody changed the release meanwhile, run again", code="evidence_mismatch"

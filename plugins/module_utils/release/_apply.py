@@ -70,10 +70,9 @@ def apply(client: Client, helm: Helm, plan: Plan, *, fence: t.Callable[[], None]
 def roll_back(client: Client, helm: Helm, target: Revision, *, fence: t.Callable[[], None], say: Say) -> Revision:
     """To what ``target`` deployed; the revision that is deployed then."""
     history = _history.read(client, target.namespace, target.name)
-    live = _history.deployed(history)
     fence()
     # Before the stuck records go: from them Helm knows what it had begun, and takes away what the target has not.
-    if live is None or live is not history[-1] or live.content != target.content:
+    if not _history.serves(history, target.content):
         # Helm may have dropped the record since it was chosen, while a newer one has the same content.
         kept = _history.of_content(history, target.content) or target
         helm.rollback(target.name, target.namespace, kept.number)

@@ -14,9 +14,6 @@ gets another owner by server-side apply.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 import re
 
 from ..change._plan import Plan
@@ -42,10 +39,8 @@ def hand_over(client: Client, plan: Plan, deployed: _history.Revision) -> None:
     name, namespace = plan.where.release, plan.where.namespace
     path = f"/api/v1/namespaces/{namespace}/secrets/{_history.RECORD.format(name=name, number=deployed.number)}"
     secret = client.get(path)
-    record = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"]))))
-    record["manifest"] = without_replicas(record["manifest"])
-    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(record).encode()))).decode()
-    client.replace(path, {**secret, "data": {**secret["data"], "release": packed}})
+    record = _history.unpack(secret)
+    client.replace(path, _history.packed(secret, {**record, "manifest": without_replicas(record["manifest"])}))
     claim = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {"replicas": plan.workload.live_replicas}}
     client.apply(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}", claim, {"fieldManager": MANAGER, "force": True})
 

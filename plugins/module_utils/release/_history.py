@@ -59,6 +59,11 @@ class Revision:
         return self.chart.removesuffix(f"-{self.chart_version}") if self.chart_version else self.chart.rpartition("-")[0]
 
     @property
+    def replicas(self) -> t.Any:
+        """Pods wanted, as the values say it; None where an autoscaler owns the number."""
+        return self.values.get("replicas", 1)
+
+    @property
     def bundle(self) -> str:
         return str(_named(self.values).get("bundle") or "")
 
@@ -67,12 +72,22 @@ class Revision:
         return str(_named(self.values).get("revision") or "")
 
 
+def unpack(secret: Json) -> Json:
+    """What Helm writes into a Secret of type ``helm.sh/release.v1``: base64 of base64 of gzip of JSON."""
+    return t.cast(Json, json.loads(gzip.decompress(base64.b64decode(base64.b64decode(secret["data"]["release"])))))
+
+
+def packed(secret: Json, record: Json) -> Json:
+    """The Secret with another record."""
+    text = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(record).encode()))).decode()
+    return {**secret, "data": {**secret["data"], "release": text}}
+
+
 def decode(secret: Json) -> Revision:
-    """A Secret of type ``helm.sh/release.v1``: base64 of base64 of gzip of JSON. Raises ReleaseRecordError."""
+    """Raises ReleaseRecordError."""
     where = f"Secret {secret['metadata'].get('namespace')}/{secret['metadata'].get('name')}"
     try:
-        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-        record = json.loads(gzip.decompress(packed))
+        record = unpack(secret)
         metadata = record["chart"]["metadata"]
         return Revision(
             name=record["name"],
@@ -104,6 +119,12 @@ def latest(history: t.Sequence[Revision]) -> Revision | None:
 def deployed(history: t.Sequence[Revision]) -> Revision | None:
     """The revision that Helm calls deployed; the newest one, should there be two."""
     return next((revision for revision in reversed(history) if revision.status == "deployed"), None)
+
+
+def serves(history: t.Sequence[Revision], content: str) -> bool:
+    """Whether ``content`` is deployed, and nothing was begun since: then there is nothing to go back from."""
+    live = deployed(history)
+    return live is not None and live is history[-1] and live.content == content
 
 
 def stuck(history: t.Sequence[Revision]) -> list[Revision]:

@@ -136,6 +136,14 @@ def _write(client: Client, obj: Object, recorded: Object | None, namespace: str,
     raise last
 
 
+def deployment(client: Client, namespace: str, name: str) -> Object | None:
+    """The Deployment of a release; None when there is none."""
+    try:
+        return client.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+    except NotFound:
+        return None
+
+
 def path(client: Client, obj: Object, namespace: str) -> str:
     """The object's path at the API server; raises RejectedError for a kind that it does not know."""
     version, kind = obj["apiVersion"], obj["kind"]

@@ -14,7 +14,7 @@ from .._spec import Context, Params, Result, Spec
 from ..cluster._client import Client
 from ..cluster._connection import connect
 from ..cluster._options import kubernetes_options, with_environment
-from . import _guard, _planner, _preflight
+from . import _planner, _preflight
 from ._helm import Helm
 
 SPEC = Spec(
@@ -43,8 +43,7 @@ def run(params: Params, context: Context) -> Result:
     deadline = Deadline(params["timeout"])
     connection = connect(with_environment(params))
     client = Client(connection, deadline)
-    references = _guard.secret_references(_planner.given_values(request))
-    _preflight.before_plan(client, request.namespace, request.name, references)
+    _preflight.before_plan(client, request.namespace, request.name, _planner.secret_references(request))
     found = _planner.look(client, Helm(connection, deadline, program=params["binary_path"]), request)
     _preflight.of_rendered(client, request.namespace, found.rendered)
     for note in found.notes:

@@ -69,7 +69,7 @@ def rolled_back(client: Client, helm: Helm, params: Params, fence: t.Callable[[]
         numbers = ", ".join(str(revision.number) for revision in history) or "none"
         raise _apply.ReleaseError(f"there is no revision {params['release_revision']} to roll back to (kept: {numbers})", code="revision_missing")
     live = _history.deployed(history)
-    changed = live is None or live is not history[-1] or live.content != wanted.content
+    changed = not _history.serves(history, wanted.content)
     outcome: Result = {"changed": changed, "diff": _diff(live, wanted) if changed else {}}
     if context.check_mode or not changed:
         return {**outcome, "release_revision": live.number if live and not changed else wanted.number}

@@ -19,8 +19,9 @@ from ..bundle import _bundle, _chart
 from ..bundle._bundle import Values
 from ..change import _names, _where
 from ..change._plan import Plan, Workload
-from ..cluster._client import Client, NotFound
+from ..cluster._client import Client
 from . import _autoscaler, _decide, _guard, _history, _live, _manifest
+from ._guard import SecretReference
 from ._live import Live
 from ._manifest import Object, Objects
 
@@ -102,8 +103,9 @@ def given_values(request: ReleaseRequest) -> Values:
     return _bundle.normal(_bundle.merge(merged, request.values))
 
 
-def chart_defaults(request: ReleaseRequest) -> Values:
-    return _chart.read(request.chart_ref).defaults
+def secret_references(request: ReleaseRequest) -> list[SecretReference]:
+    """The existing Secrets that the pods will read, by the chart's defaults and the values over them."""
+    return _guard.secret_references(_bundle.merge(_chart.read(request.chart_ref).defaults, given_values(request)))
 
 
 def chart_name(chart_ref: str) -> str:
@@ -130,20 +132,13 @@ def _read(client: Client, helm: Renderer, request: ReleaseRequest) -> _Facts:
         version = pool.submit(helm.version)
         kube = pool.submit(lambda: str(client.get("/version")["gitVersion"]))
         history = pool.submit(_history.read, client, request.namespace, request.name)
-        deployment = pool.submit(_deployment, client, request)
+        deployment = pool.submit(_live.deployment, client, request.namespace, request.name)
         autoscaler = pool.submit(_autoscaler.find, client, request.namespace, request.name)
         helm_version = version.result()
         _guard.check_helm(helm_version)
         found = tuple(history.result())
         _decide.check_chart(found, chart.name, request.name, request.namespace)
         return _Facts(chart, given_values(request), found, deployment.result(), autoscaler.result(), helm_version, kube.result())
-
-
-def _deployment(client: Client, request: ReleaseRequest) -> Object | None:
-    try:
-        return client.get(f"/apis/apps/v1/namespaces/{request.namespace}/deployments/{request.name}")
-    except NotFound:
-        return None
 
 
 def _planned(client: Client, helm: Renderer, request: ReleaseRequest, facts: _Facts, strategy: str) -> Look:

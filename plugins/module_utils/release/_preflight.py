@@ -117,10 +117,10 @@ def _secret(client: Client, namespace: str, wanted: SecretReference) -> list[Pro
 def _owner(client: Client, namespace: str, name: str) -> list[Problem]:
     """Argo CD and Helm on one object revert each other within minutes."""
     try:
-        live = client.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
-    except (NotFound, ApiError):
+        live = _live.deployment(client, namespace, name)
+    except ApiError:
         return []
-    owner = (live["metadata"].get("annotations") or {}).get(ARGO_CD_OWNER)
+    owner = ((live or {}).get("metadata", {}).get("annotations") or {}).get(ARGO_CD_OWNER)
     if not owner:
         return []
     text = f"Deployment {namespace}/{name} belongs to Argo CD ({owner}): remove it from the Application first, since a release has only one owner"
