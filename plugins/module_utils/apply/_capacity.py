@@ -93,6 +93,7 @@ def _claim(work: Work, plan: Plan, strategy: str, surge: str) -> None:
     """Other runs, of this play and of others, then leave us the place: the claim comes before the question, so that of two one waits."""
     if work.keeper is None:
         return
+    work.claimed = True
     lease, holder = work.keeper.lease
     question = _question.of_release(work.namespace, work.name, plan.workload.wanted, plan.workload.template, strategy, surge)
     _claims.publish(work.client(), work.namespace, lease, _claims.claim_document(question), holder=holder)
@@ -100,7 +101,7 @@ def _claim(work: Work, plan: Plan, strategy: str, surge: str) -> None:
 
 def give_back(work: Work) -> None:
     """The claim ends when the pods have their nodes, or with the run."""
-    if work.keeper is not None:
+    if work.keeper is not None and work.claimed:
         lease, holder = work.keeper.lease
         with contextlib.suppress(Error):
             _claims.withdraw(work.client(), work.namespace, lease, holder=holder)

@@ -46,12 +46,14 @@ class Done(t.NamedTuple):
 
 @dataclasses.dataclass
 class Work:
-    """``keeper`` is None before the lock is held; ``phase`` is the one at work, for the word that a failure begins with."""
+    """``keeper`` is None before the lock is held, ``claimed`` whether other runs were told of our pods; ``phase`` is the one at work, for the
+    word that a failure begins with."""
 
     request: ApplyRequest
     context: Context
     connection: Connection
     keeper: Keeper | None = None
+    claimed: bool = False
     phase: str = "preflight"
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
 
