@@ -15,6 +15,8 @@ import time
 import typing as t
 
 from lab._client import Client, NotFound
+from lab._cluster import apply_node
+from lab._nodes import Node
 
 Json = dict[str, t.Any]
 COUNTER = itertools.count(1)
@@ -60,6 +62,19 @@ class OwnKubelet:
                 if any(word.endswith("/shim.py") for word in words) and any(word.startswith(f"{self.state}/") for word in words):
                     found.append(int(file.parent.name))
         return found
+
+
+@contextlib.contextmanager
+def running_kubelet(lab: t.Any, api: Client, folder: pathlib.Path, name: str, **node: t.Any) -> t.Iterator[OwnKubelet]:
+    """A kubelet and its node, both called ``name``; ``node`` has the node's other fields."""
+    apply_node(lab.lab, api, Node(name=name, kubelet=name, taints=[{"key": "kubelet-test", "value": name, "effect": "NoSchedule"}], **node))
+    own = OwnKubelet(lab.kubeconfig("admin"), folder, name, f"lab.inference.vllm/kubelet={name}")
+    own.start()
+    yield own
+    own.stop()
+    assert own.processes() == [], "the kubelet ends its pods' processes when it is ended"
+    assert "Traceback" not in own.log(), own.log()
+    api.delete(f"/api/v1/nodes/{name}")
 
 
 class Pods:

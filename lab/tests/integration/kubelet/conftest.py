@@ -8,10 +8,8 @@ import typing as t
 import pytest
 
 from lab._client import Client
-from lab._cluster import apply_node
-from lab._nodes import Node
 
-from ._pods import OwnKubelet, Pods
+from ._pods import OwnKubelet, Pods, running_kubelet
 
 
 @pytest.fixture(scope="session")
@@ -22,14 +20,8 @@ def api(lab: t.Any) -> Client:
 @pytest.fixture(scope="session")
 def kubelet(lab: t.Any, api: Client, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[OwnKubelet]:
     name = f"kubelet-test-{os.getpid()}"
-    apply_node(lab.lab, api, Node(name=name, gpus=8, kubelet=name, taints=[{"key": "kubelet-test", "value": name, "effect": "NoSchedule"}]))
-    own = OwnKubelet(lab.kubeconfig("admin"), tmp_path_factory.mktemp("kubelet"), name, f"lab.inference.vllm/kubelet={name}")
-    own.start()
-    yield own
-    own.stop()
-    assert own.processes() == [], "the kubelet ends its pods' processes when it is ended"
-    assert "Traceback" not in own.log(), own.log()
-    api.delete(f"/api/v1/nodes/{name}")
+    with running_kubelet(lab, api, tmp_path_factory.mktemp("kubelet"), name, gpus=8) as own:
+        yield own
 
 
 @pytest.fixture

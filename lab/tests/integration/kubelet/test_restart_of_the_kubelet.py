@@ -11,10 +11,8 @@ import typing as t
 import pytest
 
 from lab._client import Client
-from lab._cluster import apply_node
-from lab._nodes import Node
 
-from ._pods import OwnKubelet, Pods, condition, restarts, state
+from ._pods import OwnKubelet, Pods, condition, restarts, running_kubelet, state
 
 LIMIT_KIB = 60 * 1024
 
@@ -23,16 +21,10 @@ LIMIT_KIB = 60 * 1024
 def own(lab: t.Any, api: Client, tmp_path: pathlib.Path) -> t.Iterator[OwnKubelet]:
     """A kubelet and a node for one test."""
     name = f"kubelet-own-{os.getpid()}-{tmp_path.name[-12:].strip('_').replace('_', '-').lower()}"
-    apply_node(lab.lab, api, Node(name=name, kubelet=name, taints=[{"key": "kubelet-test", "value": name, "effect": "NoSchedule"}]))
     state_folder = tmp_path / "lab"
     state_folder.mkdir()
-    made = OwnKubelet(lab.kubeconfig("admin"), state_folder, name, f"lab.inference.vllm/kubelet={name}")
-    made.start()
-    yield made
-    made.stop()
-    assert made.processes() == []
-    assert "Traceback" not in made.log(), made.log()
-    api.delete(f"/api/v1/nodes/{name}")
+    with running_kubelet(lab, api, state_folder, name) as made:
+        yield made
 
 
 @pytest.fixture
