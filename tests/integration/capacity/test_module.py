@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 import pathlib
 import typing as t
 
@@ -18,9 +18,12 @@ from ansible_collections.inference.vllm.plugins.module_utils.lock._lease import 
 from ansible_collections.inference.vllm.plugins.module_utils.lock._lock import Lock
 from ansible_collections.inference.vllm.plugins.modules import vllm_gpu_capacity
 
+from lab._cluster import apply_node
+from lab._nodes import SIMULATED, Node
 from lab.testing import NotFound, RunningLab
 from tests.ansible import Ran, run
 
+NPU = "example.com/npu"
 GPU_POD = {"nvidia.com/gpu": 1}
 SECRETIVE = {
     "apiVersion": "v1",
@@ -53,12 +56,16 @@ def ask(lab: RunningLab, folder: pathlib.Path, options: dict[str, t.Any], *more:
     return {**json.loads(answer.read_text()), "_": done.text}
 
 
-@pytest.fixture(autouse=True)
-def _alone(lab: RunningLab) -> t.Iterator[None]:
-    """One of these tests takes all GPUs of the lab, which all workers share; the others need free ones."""
-    with (lab.layout.state / "gpus.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+@pytest.fixture
+def nodes(lab: RunningLab) -> t.Iterator[list[str]]:
+    """Two nodes with eight devices of a kind that no other test asks for."""
+    admin, names = lab.client("admin"), [f"npu-{os.getpid()}-{number}" for number in range(2)]
+    for name in names:
+        own = Node(name=name, gpus=0, resources={NPU: "8"}, labels={"node-type": "npu"}, taints=[{"key": "npu", "effect": "NoSchedule"}], kubelet=SIMULATED)
+        apply_node(lab.lab, admin, own)
+    yield names
+    for name in names:
+        admin.delete(f"/api/v1/nodes/{name}")
 
 
 @pytest.fixture
@@ -104,16 +111,17 @@ def test_an_impossible_count_fails_in_one_sentence_when_told_to(lab: RunningLab,
     assert found["msg"].endswith("and no node has 16 GPUs in all.")
 
 
-def test_what_runs_on_the_nodes_is_counted_and_named(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
-    limits = {"nvidia.com/gpu": "8"}
+def test_what_runs_on_the_nodes_is_counted_and_named(lab: RunningLab, tmp_path: pathlib.Path, namespace: str, nodes: list[str]) -> None:
+    limits = {NPU: "8"}
     spec = {"tolerations": [{"operator": "Exists"}], "containers": [{"name": "c", "image": "none", "resources": {"limits": limits}}]}
-    for number in range(2):
+    for number, node in enumerate(nodes):
         metadata = {"name": f"hog-{number}", "labels": {"app.kubernetes.io/instance": "hog"}}
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "nodeName": f"gpu-{number}"}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "nodeName": node}}
         lab.client("admin").create(f"/api/v1/namespaces/{namespace}/pods", pod)
-    found = ask(lab, tmp_path, {"namespace": "staging", "resources": GPU_POD, **ANYWHERE})
+    options = {"namespace": "staging", "resources": {NPU: 1}, "node_selector": {"node-type": "npu"}, "tolerations": [{"key": "npu", "operator": "Exists"}]}
+    found = ask(lab, tmp_path, options)
     assert (found["verdict"], found["holders"][0]["release"], found["holders"][0]["frees_enough"]) == ("fail", "hog", True)
-    assert f"scaling `hog` in {namespace} to 0 would free 16 GPUs (8 on gpu-0 and 8 on gpu-1)" in found["message"]
+    assert f"scaling `hog` in {namespace} to 0 would free 16 {NPU} (8 on {nodes[0]} and 8 on {nodes[1]})" in found["message"]
 
 
 def test_waiting_ends_as_soon_as_the_pods_fit(lab: RunningLab, tmp_path: pathlib.Path, namespace: str) -> None:
